@@ -210,7 +210,7 @@ def test_the_grid_and_its_estimate(tmp_path) -> None:
     planned = work(specs[0])
     assert (planned.scored, planned.languages) == (2 * (1_000 + 200 + 2 * 200), 4)
     (speed,) = measure(specs[:1], 1)
-    assert not isinstance(speed, str) and speed.scored > 0 == speed.trained
+    assert not isinstance(speed, str) and speed.unit > 0 == speed.fixed
     assert "probing 10" in grid.dry_run(made, 1, "local")
 
 

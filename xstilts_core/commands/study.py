@@ -136,18 +136,17 @@ def run_one(study: Any, part: Any, jobs: int, profile: str) -> int:
     _print_overrides(study)
     trains = bool(part.specs) and not study.reference
     with grid.only_grid(study) as lock, grid.kernels(jobs, profile, study.on_hub, trains):
-        queue = grid.wait_for_jobs(study, profile, lambda text: print(text, flush=True))
+        grid.wait_for_jobs(study, profile, lambda text: print(text, flush=True))
         if study.reference:
             kept_runs.unpack(study)
         with aside.prepared(part) as plan:
             outcomes = _outcomes(plan, sharing.gather(part), study)
             show(f"{study.name}: {counted(part)}{outcomes}, {jobs} at once, in {study.root}")
-            watch = progress.Watch(part, jobs, out, queue)
+            watch = progress.Watch(part, jobs, out)
             code = 0
             if trains:
                 command = grid.command(study, grid.targets(part), jobs, profile)
                 code = grid.run(command, study, lock, watch.follow)
-        watch.queue = None  # from here on the state is read from the folders alone
         watch.look()
         failures = watch.failures()
         missing = 0 if study.reference else len(part.specs) - watch.count()["done"] - len(failures)
@@ -176,7 +175,7 @@ def _outcomes(plan: Any, shared_runs: Sequence[Any], study: Any) -> str:
 def foresee(studies: Sequence[Any], jobs: int, profile: str) -> int:
     """Print what would be run and an estimate of its time, memory and disk space."""
     from xstilts_core.jobs import aside, grid, sharing
-    from xstilts_core.jobs.estimate import forecast, notes
+    from xstilts_core.jobs.estimate import forecast
     from xstilts_core.jobs.runner import visible_gpus
     from xstilts_core.report import summary
 
@@ -192,14 +191,22 @@ def foresee(studies: Sequence[Any], jobs: int, profile: str) -> int:
         jobs_planned = grid.dry_run(study, jobs, profile)
         local = grid.executor(profile) == "local"
         prediction = forecast.forecast(
-            study, jobs, grid.threads(jobs), gpu=bool(visible_gpus()), local=local, shared=shared
+            study,
+            jobs,
+            grid.threads(jobs),
+            gpu=bool(visible_gpus()),
+            local=local,
+            shared=shared,
+            cores=grid.cores(),
         )
-        notes.show(prediction, summary.console())
+        forecast.show(prediction, summary.console())
         before = ", before runs are taken over" if shared or aside.plan(study).back else ""
         print(f"jobs of Snakemake{before}: {jobs_planned}")
         walls.append(prediction.wall)
     if len(walls) > 1:
-        print(f"all {len(studies)} studies, one after the other: about {notes.spent(sum(walls))}")
+        print(
+            f"all {len(studies)} studies, one after the other: about {forecast.spent(sum(walls))}"
+        )
     return 0
 
 
