@@ -9,8 +9,13 @@ import pytest
 from scipy import stats
 
 from xstilts_core import analysis
-from xstilts_core.analysis.association import METHODS, correlation, permuted
-from xstilts_core.analysis.correlations import COLUMNS, student_p
+from xstilts_core.analysis.association import (
+    COLUMNS,
+    METHODS,
+    correlation,
+    permuted,
+    student_p,
+)
 from xstilts_core.errors import UsageError
 
 SCIPY = {"spearman": stats.spearmanr, "pearson": stats.pearsonr, "kendall": stats.kendalltau}

@@ -12,7 +12,7 @@ from made_claims import estimate, estimates
 
 from xstilts_core import analysis, metrics
 from xstilts_core.analysis.gain_array import combined, intervals
-from xstilts_core.analysis.hierarchy import student_interval
+from xstilts_core.analysis.intervals import student_interval
 from xstilts_core.analysis.items import read_predictions, resample
 from xstilts_core.errors import UsageError
 from xstilts_core.results import COLUMNS

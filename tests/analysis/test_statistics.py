@@ -11,10 +11,11 @@ from made_claims import draws_of
 from scipy import stats
 
 from xstilts_core import analysis, metrics
-from xstilts_core.analysis.hierarchy import LEVELS, student_interval, variance_parts
+from xstilts_core.analysis.gain_tests import swapped
+from xstilts_core.analysis.intervals import LEVELS, student_interval, variance_parts
 from xstilts_core.analysis.items import Predictions, resample
 from xstilts_core.analysis.mixed import variance_interval
-from xstilts_core.analysis.significance import sign_flip_p, swapped, tail_share
+from xstilts_core.analysis.significance import sign_flip_p, tail_share
 from xstilts_core.errors import UsageError
 from xstilts_core.results import COLUMNS
 from xstilts_core.tasks import INTERMEDIATE_NAMES, XTREME, task

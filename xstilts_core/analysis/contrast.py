@@ -21,12 +21,13 @@ import numpy as np
 import pandas as pd
 
 from xstilts_core.analysis.gain_array import Estimate, Gains, answer_table, mean
-from xstilts_core.analysis.gains import ENGLISH
-from xstilts_core.analysis.hierarchy import NOTHING
+from xstilts_core.analysis.intervals import NOTHING
 from xstilts_core.analysis.mixed import described, mixed_effects, told
+from xstilts_core.analysis.recipes import transfers
+from xstilts_core.analysis.scores import ENGLISH
 from xstilts_core.analysis.significance import tail_share
 from xstilts_core.study import Study
-from xstilts_core.tasks import TASKS, original
+from xstilts_core.tasks import TASKS
 
 SYNTACTIC, SEMANTIC = "syntactic", "semantic"
 LABELLING, REST = "sequence labelling", "the rest"
@@ -62,23 +63,6 @@ def kinds(study: Study) -> dict[str, str]:
 def _target_group(task: str) -> str:
     """Return LABELLING if the target is sequence labelling, else REST."""
     return LABELLING if TASKS[task].format == "tagging" else REST
-
-
-def transfers(study: Study, recipe: str, task: str) -> bool:
-    """Return whether the target trains on data that the recipe lacks; otherwise its gain is no
-    transfer from another task.
-
-    A task's version in another domain counts as the same task.
-    """
-    trained = {
-        original(data)
-        for name in study.recipes[recipe].intermediate
-        for data in TASKS[name].parts or (name,)
-    }
-    source = TASKS[task].train_on
-    return source is None or trained.isdisjoint(
-        original(data) for data in TASKS[source].parts or (source,)
-    )
 
 
 def _transfer_cells(study: Study, draws: Gains) -> Cells:

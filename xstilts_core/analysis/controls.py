@@ -11,8 +11,8 @@ from collections.abc import Sequence
 import pandas as pd
 
 from xstilts_core.analysis.gain_array import gain_draws
-from xstilts_core.analysis.gains import ENGLISH, settled, target_scores, task_order
 from xstilts_core.analysis.items import NO_ITEMS, ItemScores
+from xstilts_core.analysis.scores import ENGLISH, settled, target_scores, task_order
 from xstilts_core.study import Study
 from xstilts_core.study.spec import BASELINE
 

@@ -25,9 +25,9 @@ from itertools import product
 import numpy as np
 import pandas as pd
 
-from xstilts_core.analysis.contrast import transfers
 from xstilts_core.analysis.gain_array import Estimate, Gains, answer_table, mean
-from xstilts_core.analysis.gains import AVERAGE
+from xstilts_core.analysis.recipes import transfers
+from xstilts_core.analysis.scores import AVERAGE
 from xstilts_core.study import Study
 from xstilts_core.study.recipe import Recipe
 from xstilts_core.tasks import GENERAL, TASKS, VERSIONS, original

@@ -5,7 +5,7 @@ The gain of a level is the mean over targets of the mean over its languages. Lev
 targets and languages, so they are compared not by their gains but by a difference within targets:
 on every target that has languages of the level and others, the mean over the level's languages
 minus the mean over the others, averaged over those targets. Intervals cover seeds and test items in
-these languages (hierarchy.py) and do not extend to other languages of the same script or family.
+these languages (intervals.py) and do not extend to other languages of the same script or family.
 `language_effects` addresses that question with a mixed-effects model in which languages are drawn
 at random.
 """
@@ -18,9 +18,9 @@ import pandas as pd
 
 from xstilts_core.analysis import mixed
 from xstilts_core.analysis.gain_array import Gains, mean
-from xstilts_core.analysis.gains import ENGLISH
+from xstilts_core.analysis.intervals import detectable_gain, p_value
 from xstilts_core.analysis.mixed import EFFECTS, described, fact, mixed_effects
-from xstilts_core.analysis.power import detectable_gain, p_value
+from xstilts_core.analysis.scores import ENGLISH
 from xstilts_core.analysis.significance import holm
 
 ALL = "all recipes"

@@ -21,9 +21,9 @@ import numpy as np
 import pandas as pd
 from scipy.special import chdtri, stdtr, stdtrit
 
-from xstilts_core.analysis.gains import in_order, settled
-from xstilts_core.analysis.hierarchy import ONE_SEED
+from xstilts_core.analysis.intervals import ONE_SEED
 from xstilts_core.analysis.likelihood import fit, told_apart
+from xstilts_core.analysis.scores import in_order, settled
 from xstilts_core.errors import unknown
 from xstilts_core.languages import LANGUAGES
 from xstilts_core.tasks import task

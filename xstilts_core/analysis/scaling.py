@@ -21,12 +21,12 @@ from xstilts_core.analysis.gain_array import (
     answer_table,
     combined,
     gain_draws,
+    joined,
     mean,
 )
-from xstilts_core.analysis.gains import AVERAGE, contenders, task_order
-from xstilts_core.analysis.hierarchy import NOTHING
-from xstilts_core.analysis.items import DRAWS, item_scores
-from xstilts_core.analysis.runs import finished, of_size
+from xstilts_core.analysis.intervals import NOTHING
+from xstilts_core.analysis.scores import AVERAGE, contenders, task_order
+from xstilts_core.analysis.study_runs import DRAWS, finished, item_scores, of_size
 from xstilts_core.study import Study
 from xstilts_core.study.spec import IntermediateSpec
 from xstilts_core.tasks import TASKS
@@ -149,34 +149,6 @@ def by_number_of_tasks(study: Study, draws: Gains) -> list[Point]:
     ]
 
 
-def _joined(parts: Mapping[int, Gains]) -> Gains:
-    """Return the rows of several arrays in one, so that weights can span them. The recipe `r` of
-    the array `k` is named "r k"."""
-    seeds = tuple(sorted({seed for part in parts.values() for seed in part.seeds}))
-    cells: dict[tuple[str, str], dict[str, int]] = {}
-    values, runs = [np.zeros((0, len(seeds)))], list[list[tuple[np.ndarray, np.ndarray] | None]]()
-    for key, part in parts.items():
-        first = sum(map(len, values))
-        for (recipe, task), rows in part.cells.items():
-            cells[f"{recipe} {key}", task] = {code: first + row for code, row in rows.items()}
-        values.append(
-            pd.DataFrame(part.values, columns=part.seeds).reindex(columns=seeds).to_numpy()
-        )
-        for row in part.runs or [()] * len(part.values):
-            run_of = dict(zip(part.seeds, row, strict=False))
-            runs.append([run_of.get(seed) for seed in seeds])
-    return Gains(
-        recipes=tuple(dict.fromkeys(recipe for recipe, _ in cells)),
-        tasks=tuple(task_order(task for _, task in cells)),
-        languages=frozenset().union(*(part.languages for part in parts.values())),
-        seeds=seeds,
-        cells=cells,
-        values=np.concatenate(values),
-        n=np.concatenate([np.zeros(0, dtype=int), *(part.n for part in parts.values())]),
-        runs=runs,
-    )
-
-
 def by_target_size(study: Study, count: int = DRAWS) -> list[Point]:
     """Return gains of every recipe against the English examples that the target was trained on: a
     series per recipe.
@@ -191,7 +163,7 @@ def by_target_size(study: Study, count: int = DRAWS) -> list[Point]:
         parts[size] = gain_draws(
             contenders(finished(view), view.controls), item_scores(view, count)
         )
-    draws = _joined(parts)
+    draws = joined(parts)
     for size, part in parts.items():
         sizes = {
             name: taken(source, size, study.source)

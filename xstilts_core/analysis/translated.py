@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from xstilts_core.analysis.gain_array import Estimate, Gains, answer_table, mean
-from xstilts_core.analysis.gains import AVERAGE, ENGLISH, in_order
+from xstilts_core.analysis.scores import AVERAGE, ENGLISH, in_order
 from xstilts_core.languages import LANGUAGES
 from xstilts_core.study import Study
 from xstilts_core.study.recipe import Recipe
@@ -133,8 +133,8 @@ def data_effects(study: Study, draws: Gains) -> pd.DataFrame:
     rows = []
     for case in conditions(study):
         for task in (*draws.tasks, AVERAGE) if case.recipe in recipes and draws.tasks else ():
-            gain = draws.mean_gain(case.recipe, task)
-            change = gain - draws.mean_gain(case.english, task)
+            gain = draws.gain(case.recipe, task)
+            change = gain - draws.gain(case.english, task)
             is_english = case.recipe == case.english
             label = "English" if case.plain else case.text
             effect = (np.nan,) * 3 if is_english else change.numbers

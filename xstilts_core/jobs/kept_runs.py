@@ -320,15 +320,6 @@ def _write_items(path: Path, item: Line, reference: str) -> None:
     path.write_bytes(gzip.compress(text.encode("utf-8"), compresslevel=1, mtime=0))
 
 
-def require_answers(head: Line, path: Path) -> None:
-    """Raise UsageError if the first line of a file of predictions marks it as having no answers."""
-    if kept := head.get(REFERENCE):
-        raise UsageError(
-            f"{path}: {reference_folder(kept)} has no texts, gold answers or predictions: "
-            "run that study yourself"
-        )
-
-
 def ready(study: Study) -> Study:
     """Return the study, after unpacking its kept runs if it has any and no other process holds its
     folder."""

@@ -11,11 +11,11 @@ from typing import Any
 from xstilts_core.data.readers.text import listing
 from xstilts_core.data.source import source_of
 from xstilts_core.errors import UsageError
-from xstilts_core.jobs.kept_runs import require_answers
 from xstilts_core.publish.xtreme.chosen import CHOSEN, Part, parts
 from xstilts_core.publish.xtreme.kinds import kind_of
 from xstilts_core.publish.xtreme.rules import RULES, Rules
 from xstilts_core.study import Study
+from xstilts_core.study.study_kinds import require_answers
 from xstilts_core.tasks import TASKS
 
 SHOWN = 4
