@@ -144,7 +144,7 @@ def language_effects(table: pd.DataFrame, recipes: Mapping[str, Sequence[str]]) 
         .mean()
         .assign(recipe=ALL, seed=0)
     )
-    models = [mixed_effects(rows, [factor]) for factor in GROUPS] if len(rows) else []
+    models = [mixed_effects(rows, factor) for factor in GROUPS] if len(rows) else []
     effects = (
         pd.concat([model for model in models if len(model)], ignore_index=True)
         if models

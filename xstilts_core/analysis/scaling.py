@@ -9,8 +9,8 @@ covers other seeds and, if predictions were stored, other test items. It covers 
 nor the possibility that the gain follows another law between or beyond them.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -33,24 +33,13 @@ from xstilts_core.tasks import TASKS
 from xstilts_core.tasks.embedded_sizes import SIZES
 
 NUMBER = "number of tasks"
-_FITS = [
-    "series",
-    "task",
-    "sizes",
-    "slope",
-    "low",
-    "high",
-    "bend",
-    "bend_low",
-    "bend_high",
-    "seeds",
-]
+_FITS = ["series", "task", "sizes", "slope", "low", "high"]
+_FITS += ["bend", "bend_low", "bend_high", "seeds"]
 # Fewest sizes for a line and for a bend; with one size fewer, any data fit exactly.
 LEAST, _LEAST_FOR_BEND = 3, 4
 
 
-@dataclass(frozen=True, slots=True)
-class Point:
+class Point(NamedTuple):
     """The gain at one size. series: what the curve belongs to (an intermediate task, NUMBER, a
     recipe); task: a target, or AVERAGE."""
 
@@ -96,9 +85,7 @@ def _with_average(
     """Return a point per target with a gain and, if none is missing, one for their average, placed
     at the geometric mean of the sizes."""
     points = [
-        Point(series, name, sizes[name], gain)
-        for name, gain in gains.items()
-        if np.isfinite(gain.value)
+        Point(series, name, sizes[name], gain) for name, gain in gains.items() if gain.finished
     ]
     if len(points) == len(gains) > 1:
         middle = float(np.exp(np.mean(np.log([point.size for point in points]))))
@@ -176,18 +163,19 @@ def by_target_size(study: Study, count: int = DRAWS) -> list[Point]:
     return [point for point in points if np.isfinite(point.size)]
 
 
-def groups(points: Iterable[Point]) -> dict[tuple[str, str], list[Point]]:
-    """Group points by (series, task), in the order of their sizes."""
-    grouped: dict[tuple[str, str], list[Point]] = {}
-    for point in points:
-        grouped.setdefault((point.series, point.task), []).append(point)
-    return {key: sorted(group, key=lambda point: point.size) for key, group in grouped.items()}
+def _curves(points: Iterable[Point]) -> Iterator[tuple[list[Point], np.ndarray]]:
+    """Yield the points of each series and target in the order of their sizes, and these sizes."""
+    curves: dict[tuple[str, str], list[Point]] = {}
+    for point in sorted(points, key=lambda point: point.size):
+        curves.setdefault((point.series, point.task), []).append(point)
+    for key in dict.fromkeys((point.series, point.task) for point in points):
+        yield curves[key], np.array([point.size for point in curves[key]])
 
 
 def point_table(points: Sequence[Point]) -> pd.DataFrame:
     """Return the gains as a table: columns series, task, size and those of `answer_table`."""
-    keys = [(point.series, point.task, point.size) for point in points]
-    return answer_table(["series", "task", "size"], keys, [point.gain for point in points])
+    keys, gains = [point[:3] for point in points], [point.gain for point in points]
+    return answer_table(["series", "task", "size"], keys, gains)
 
 
 def coefficients(sizes: np.ndarray, degree: int) -> np.ndarray:
@@ -205,15 +193,14 @@ def fits(points: Sequence[Point]) -> pd.DataFrame:
     seed. The module docstring has the formulas.
     """
     rows = []
-    for (series, task), group in groups(points).items():
-        sizes = np.array([point.size for point in group])
-        if len(set(sizes)) < LEAST:
+    for curve, sizes in _curves(points):
+        if (count := len(set(sizes))) < LEAST:
             continue
-        gains = [point.gain for point in group]
+        gains = [point.gain for point in curve]
         slope, bend = combined(gains, coefficients(sizes, 1)[1]), (NOTHING,) * 3
-        if len(set(sizes)) >= _LEAST_FOR_BEND:
+        if count >= _LEAST_FOR_BEND:
             bend = combined(gains, coefficients(sizes, 2)[2]).numbers
-        rows.append((series, task, len(set(sizes)), *slope.numbers, *bend, slope.count))
+        rows.append((*curve[0][:2], count, *slope.numbers, *bend, slope.count))
     return pd.DataFrame(rows, columns=_FITS)
 
 
@@ -221,18 +208,16 @@ def curves(points: Sequence[Point], count: int = 25) -> pd.DataFrame:
     """Return the fitted lines at `count` sizes from the smallest to the largest, with the line's
     95 % interval at each size: columns series, task, size, gain, low and high."""
     keys, gains = [], []
-    for (series, task), group in groups(points).items():
-        sizes = np.array([point.size for point in group])
+    for curve, sizes in _curves(points):
         if len(set(sizes)) < LEAST:
             continue
         weights, middle = coefficients(sizes, 1), np.log2(sizes).mean()
         for size in np.geomspace(sizes.min(), sizes.max(), count):
-            keys.append((series, task, size))
+            keys.append((*curve[0][:2], size))
             factors = weights[0] + (np.log2(size) - middle) * weights[1]
-            gains.append(combined([point.gain for point in group], factors))
-    return answer_table(["series", "task", "size"], keys, gains).drop(
-        columns=["seeds", "resampled"]
-    )
+            gains.append(combined([point.gain for point in curve], factors))
+    table = answer_table(["series", "task", "size"], keys, gains)
+    return table.drop(columns=["seeds", "resampled"])
 
 
 def helps(points: Sequence[Point]) -> pd.DataFrame:
@@ -244,14 +229,13 @@ def helps(points: Sequence[Point]) -> pd.DataFrame:
     text ("32, 1,024"). Rows without any interval are excluded: with one seed nothing can be told.
     """
     rows = []
-    for (series, task), group in groups(points).items():
-        if all(point.gain.count < 2 for point in group):
+    for curve, _ in _curves(points):
+        if all(point.gain.count < 2 for point in curve):
             continue
-        above = [point.gain.interval[0] > 0 for point in group]
-        losses = ", ".join(f"{point.size:,.0f}" for point in group if point.gain.interval[1] < 0)
-        last = max((index for index, helpful in enumerate(above) if helpful), default=-1)
-        stops = group[last + 1].size if last + 1 < len(group) else NOTHING
-        rows.append(
-            (series, task, group[last].size if last >= 0 else NOTHING, stops, len(group), losses)
-        )
+        above = [point.gain.interval[0] > 0 for point in curve]
+        losses = ", ".join(f"{point.size:,.0f}" for point in curve if point.gain.interval[1] < 0)
+        last = max(np.flatnonzero(above), default=-1)
+        largest = curve[last].size if last >= 0 else NOTHING
+        stops = curve[last + 1].size if last + 1 < len(curve) else NOTHING
+        rows.append((*curve[0][:2], largest, stops, len(curve), losses))
     return pd.DataFrame(rows, columns=["series", "task", "largest", "stops", "sizes", "losses"])
