@@ -60,7 +60,7 @@ _NAMES = {
         "task_correlations",
         "transfer",
     ],
-    "association": ["correlations", "detectable", "influence", "partial_correlations"],
+    "association": ["correlations", "detectable", "influence"],
     "choice": ["choices", "strategies"],
     "claims": ["claim_parts", "claim_table"],
     "contrast": ["contrasts", "kind_effects", "kind_table"],

@@ -28,7 +28,7 @@ import numpy as np
 import pandas as pd
 
 from xstilts_core.analysis import association
-from xstilts_core.analysis.association import correlations, detectable, partial_correlations
+from xstilts_core.analysis.association import correlations, detectable
 from xstilts_core.analysis.scores import (
     AVERAGE,
     ENGLISH,
@@ -74,12 +74,12 @@ def _scores_of_runs(study: Study) -> pd.DataFrame:
     """Return `performance` of a study with runs."""
     frame = contenders(finished(study), study.controls)
     targets, abroad = target_scores(frame), frame["language"] != ENGLISH
-    own = frame[(frame["phase"] == "intermediate") & (frame["split"] == "dev")]
-    own = own[own["metric"] == own["task"].map(lambda name: task(name).metric)]
+    intermediate = frame[(frame["phase"] == "intermediate") & (frame["split"] == "dev")]
+    metrics = intermediate["task"].map(lambda name: task(name).metric)
     groups = [
         targets[targets["language"] != ENGLISH].assign(kind="target"),
         frame[(frame["phase"] == "probing") & abroad].assign(kind="probing"),
-        own.assign(kind="intermediate", task=OWN),
+        intermediate[intermediate["metric"] == metrics].assign(kind="intermediate", task=OWN),
     ]
     table = pd.concat(groups).rename(columns={"seed": "run", "value": "score"})
     means = table.groupby(COLUMNS[:-1], as_index=False)["score"].mean()
@@ -93,16 +93,16 @@ def published_scores(name: str) -> pd.DataFrame:
     source = reference(name)
     table = _read(source.scores, ("intermediate", "kind", "task", "run", "score"))
     baseline = _read(source.baseline, ("kind", "task", "run", "score"))
-    is_own = baseline["kind"] == "intermediate"
-    own, others = baseline[is_own], baseline[~is_own]
+    is_intermediate = baseline["kind"] == "intermediate"
+    intermediate, others = baseline[is_intermediate], baseline[~is_intermediate]
     groups = [
         table.rename(columns={"intermediate": "recipe"}),
         others.assign(recipe=BASELINE),
-        own.assign(recipe=own["task"], task=OWN),
+        intermediate.assign(recipe=intermediate["task"], task=OWN),
     ]
     scores = pd.concat(groups, ignore_index=True)
     scores["score"] *= 100
-    return ordered(scores, [BASELINE, *own["task"]], [*others["task"].unique(), OWN])
+    return ordered(scores, [BASELINE, *intermediate["task"]], [*others["task"].unique(), OWN])
 
 
 def _read(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
@@ -147,7 +147,7 @@ def labels(study: Study) -> Mapping[str, str]:
     return {BASELINE: BASELINE, **dict(zip(table["task"], table["label"], strict=True))}
 
 
-def training_examples(study: Study) -> pd.Series:
+def _training_examples(study: Study) -> pd.Series:
     """Return the training examples of each intermediate task, if published with the scores; empty
     for a study with runs, which limits them."""
     if not study.published:
@@ -329,16 +329,12 @@ def own_correlations(
     if gains.empty:
         return pd.DataFrame(columns=association.COLUMNS)
     tables = [correlations(own, gains, resamples=resamples)]
-    examples = training_examples(study).reindex(table.index)
+    examples = _training_examples(study).reindex(table.index)
     if examples.notna().any():
-        logarithm = np.log2(examples).to_frame()
-        tables.append(
-            partial_correlations(
-                own.rename(columns={OWN: GIVEN_SIZE}), gains, logarithm, resamples=resamples
-            )
-        )
+        named, logarithm = own.rename(columns={OWN: GIVEN_SIZE}), np.log2(examples).to_frame()
+        tables.append(correlations(named, gains, resamples=resamples, controls=logarithm))
     result = pd.concat(tables, ignore_index=True)
-    if extent(scores)[1] < 2:
+    if _extent(scores)[1] < 2:
         result[["low", "high"]] = np.nan
     return result
 
@@ -393,7 +389,7 @@ def left_out(study: Study, scores: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def extent(scores: pd.DataFrame) -> tuple[int, int]:
+def _extent(scores: pd.DataFrame) -> tuple[int, int]:
     """Return the numbers of recipes (apart from the baseline) and runs (seeds) that have scores on
     targets and probing tasks."""
     rows = scores[(scores["recipe"] != BASELINE) & scores["kind"].isin(KINDS)]
@@ -410,7 +406,7 @@ def performance_facts(study: Study, scores: pd.DataFrame) -> dict[str, Any]:
     """Return where the scores of `performance` come from: the numbers of recipes and runs
     (`repeats`), the study's `runs` or the `publication`, and the numbers of cells (recipe and run
     by task) and of `missing` ones."""
-    recipes, repeats = extent(scores)
+    recipes, repeats = _extent(scores)
     rows = by_run(scores)
     return {
         "study": study,
@@ -444,7 +440,7 @@ def correlation_summary(
         "estimate", ascending=False, kind="stable"
     )
     abilities = by_ability(known[known["y"].isin(probing)])
-    recipes, runs = extent(scores)
+    recipes, runs = _extent(scores)
     rows = int(known["n"].median())
     return {
         "tests": tests,

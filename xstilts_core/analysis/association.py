@@ -31,6 +31,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtr, ndtri, stdtr, stdtrit
 
+from xstilts_core.analysis.intervals import NOTHING
 from xstilts_core.analysis.scores import settled
 from xstilts_core.analysis.significance import PERMUTATIONS, holm, tail_share
 from xstilts_core.errors import UsageError, unknown
@@ -39,7 +40,7 @@ Method = Literal["spearman", "pearson", "kendall"]
 METHODS: tuple[Method, ...] = ("spearman", "pearson", "kendall")
 Test = Literal["permutation", "scipy"]
 COLUMNS = ["x", "y", "method", "estimate", "low", "high", "p", "p_holm", "n"]
-LEAST_ROWS = 3
+_LEAST_ROWS = 3
 _INTERVAL_ROWS = 8
 _TAIL = 0.025
 # A spread below this share of its scale is rounding error: the values are all equal and have no
@@ -47,7 +48,6 @@ _TAIL = 0.025
 _ROUNDING = 1e-13
 # A coefficient above this is 1 up to rounding.
 _PERFECT = 1 - 1e-14
-NOTHING = float("nan")
 
 
 def _signs(values: np.ndarray) -> np.ndarray:
@@ -149,31 +149,6 @@ def _row_interval(draws: np.ndarray, rows: int, method: Method) -> tuple[float, 
     return float(low), float(high)
 
 
-def _bootstrapped(
-    x: np.ndarray,
-    y: np.ndarray,
-    method: Method,
-    resamples: int,
-    resampled: dict[tuple[Method, bytes], np.ndarray],
-) -> tuple[float, float]:
-    """Return the `_row_interval` of the bootstrap of x and y [rows]; NaN without resamples.
-
-    resampled: the columns that were centred before, by method and content, to which x and y are
-    added. A table takes a tenth of the time if each column is centred once for all of its pairs.
-    """
-    if len(x) < _INTERVAL_ROWS or not resamples:
-        return NOTHING, NOTHING
-    weights = _row_weights(len(x), resamples)
-    if method == "kendall":
-        return _row_interval(correlation(x, y, weights, method), len(x), method)
-    keys = (method, x.tobytes()), (method, y.tobytes())
-    for key, values in zip(keys, (x, y), strict=True):
-        if key not in resampled:
-            resampled[key] = np.sqrt(weights) * _centred(values, weights, method)
-    draws = np.einsum("dr,dr->d", *(resampled[key] for key in keys))
-    return _row_interval(draws, len(x), method)
-
-
 def _permutation_p(x: np.ndarray, y: np.ndarray, method: Method, count: int) -> float:
     """Return the permutation p-value of no association (Pitman 1937), under which every order of y
     is equally likely. NaN if x or y does not vary."""
@@ -202,69 +177,6 @@ _TESTS: dict[Test, Callable[[np.ndarray, np.ndarray, Method, int], float]] = {
 }
 
 
-def _column_pairs(
-    x: pd.DataFrame, y: pd.DataFrame | None
-) -> Iterator[tuple[str, str, np.ndarray, np.ndarray]]:
-    """Yield the two names and the values of every pair of columns, on the rows that have both.
-    Raise UsageError if the tables have different rows."""
-    other = x if y is None else y
-    if not x.index.equals(other.index):
-        raise UsageError(
-            f"x and y have different rows ({len(x)} and {len(other)}): "
-            "align them first with y.reindex(x.index)"
-        )
-    for first, second in (
-        combinations(x.columns, 2) if y is None else product(x.columns, other.columns)
-    ):
-        values = np.stack([x[first].to_numpy(float), other[second].to_numpy(float)])
-        yield first, second, *values[:, np.isfinite(values).all(axis=0)]
-
-
-def correlations(
-    x: pd.DataFrame,
-    y: pd.DataFrame | None = None,
-    methods: Sequence[Method] = ("spearman",),
-    test: Test = "permutation",
-    resamples: int = PERMUTATIONS,
-    bootstrap: bool = True,
-) -> pd.DataFrame:
-    """Correlate every column of x with every column of y, or all pairs of columns of x if y is
-    None: columns COLUMNS, a row per pair and method.
-
-    x, y: one row per unit, with the same index. A row with a missing value is left out of the pairs
-    that need it; n counts the remaining ones. estimate: equals scipy's spearmanr, pearsonr,
-    kendalltau (tau-b). low, high, p: see the module docstring, `_permutation_p` and `_scipy_p`.
-    p_holm: p adjusted over all pairs of a method (Holm 1979). Below LEAST_ROWS rows, or if a column
-    does not vary, everything but n is NaN. resamples: number of bootstrap draws and of
-    permutations. bootstrap: whether to compute intervals. Always the same for the same values.
-    """
-    for name in methods:
-        if name not in METHODS:
-            raise unknown("method of correlation", name, METHODS)
-    if test not in _TESTS:
-        raise unknown("test", test, _TESTS)
-    rows: list[tuple[object, ...]] = []
-    resampled: dict[tuple[Method, bytes], np.ndarray] = {}
-    for (first, second, left, right), method in product(_column_pairs(x, y), methods):
-        count, numbers = len(left), (NOTHING,) * 4
-        if count >= LEAST_ROWS:
-            numbers = (
-                float(settled(_observed(left, right, method))),
-                *_bootstrapped(left, right, method, resamples * bootstrap, resampled),
-                _TESTS[test](left, right, method, resamples),
-            )
-        rows.append((first, second, method, *numbers, NOTHING, count))
-    return _adjusted(pd.DataFrame(rows, columns=COLUMNS))
-
-
-def _adjusted(table: pd.DataFrame) -> pd.DataFrame:
-    """Fill p_holm with Holm's adjustment over all pairs of each method, and return the table."""
-    table["p_holm"] = table.groupby("method", sort=False)["p"].transform(
-        lambda column: holm(column.to_numpy(float))
-    )
-    return table
-
-
 def _partial(matrix: np.ndarray) -> np.ndarray:
     """Return partial coefficients [draws] of the first two variables given the others, from
     correlation matrices [draws, k, k].
@@ -278,58 +190,113 @@ def _partial(matrix: np.ndarray) -> np.ndarray:
     return np.where(valid, coefficients, np.nan)
 
 
-def _correlation_matrices(values: np.ndarray, weights: np.ndarray, method: Method) -> np.ndarray:
-    """Return [draws, k, k] for the columns of `values` [rows, k] in resamples [draws, rows]."""
+def _coefficients(values: np.ndarray, weights: np.ndarray, method: Method) -> np.ndarray:
+    """Return the coefficients [draws] of the first two columns of `values` [rows, k], given the
+    others if there are any, in resamples [draws, rows]."""
+    first, second, *others = values.T
+    if not others:
+        return correlation(first, second, weights, method)
     size = values.shape[1]
     matrices = np.ones((len(weights), size, size))
-    for first, second in combinations(range(size), 2):
-        matrices[:, first, second] = matrices[:, second, first] = correlation(
-            values[:, first], values[:, second], weights, method
-        )
-    return matrices
+    for i, j in combinations(range(size), 2):
+        matrices[:, i, j] = correlation(values[:, i], values[:, j], weights, method)
+        matrices[:, j, i] = matrices[:, i, j]
+    return _partial(matrices)
 
 
-def partial_correlations(
-    x: pd.DataFrame,
-    y: pd.DataFrame,
-    controls: pd.DataFrame,
-    methods: Sequence[Method] = ("spearman",),
-    resamples: int = PERMUTATIONS,
-) -> pd.DataFrame:
-    """Return the `correlations` of x and y, with the part that `controls` (say, the log of the
-    number of training examples) explain removed from both.
+def _bootstrapped(
+    values: np.ndarray,
+    method: Method,
+    resamples: int,
+    resampled: dict[tuple[Method, bytes], np.ndarray],
+) -> tuple[float, float]:
+    """Return the `_row_interval` of the bootstrap of the `_coefficients` of `values` [rows, k]; NaN
+    without resamples.
 
-    Coefficient: `_partial`, on ranks for Spearman; Kendall's is the same formula on tau-b (Kendall
-    1942). p: Student's t with n - 2 - k degrees of freedom for k controls (Fisher 1924); NaN for
-    Kendall's, whose distribution is unknown. Intervals: as in `correlations`.
+    resampled: the columns that were centred before, by method and content, to which new ones are
+    added. A table takes a tenth of the time if each column is centred once for all of its pairs.
     """
-    if not controls.index.equals(x.index):
-        raise UsageError(
-            f"controls and x have different rows ({len(controls)} and {len(x)}): "
-            "align them first with controls.reindex(x.index)"
-        )
-    rows, constant = [], controls.to_numpy(float)
-    for first, second in product(x.columns, y.columns):
-        values = np.column_stack([x[first].to_numpy(float), y[second].to_numpy(float), constant])
-        values = values[np.isfinite(values).all(axis=1)]
-        count, freedom = len(values), len(values) - 2 - constant.shape[1]
-        for method in methods:
-            numbers = (NOTHING,) * 4
-            if freedom >= 1:
-                estimate = settled(
-                    _partial(_correlation_matrices(values, np.ones((1, count)), method))
-                )[0]
-                interval = NOTHING, NOTHING
-                if count >= _INTERVAL_ROWS:
-                    matrices = _correlation_matrices(values, _row_weights(count, resamples), method)
-                    interval = _row_interval(_partial(matrices), count - constant.shape[1], method)
-                numbers = (
-                    estimate,
-                    *interval,
-                    NOTHING if method == "kendall" else student_p(estimate, freedom),
-                )
-            rows.append((first, second, method, *numbers, NOTHING, count))
-    return _adjusted(pd.DataFrame(rows, columns=COLUMNS))
+    count, size = values.shape
+    if count < _INTERVAL_ROWS or not resamples:
+        return NOTHING, NOTHING
+    weights = _row_weights(count, resamples)
+    if method == "kendall" or size > 2:
+        draws = _coefficients(values, weights, method)
+    else:
+        keys = [(method, column.tobytes()) for column in values.T]
+        for key, column in zip(keys, values.T, strict=True):
+            if key not in resampled:
+                resampled[key] = np.sqrt(weights) * _centred(column, weights, method)
+        draws = np.einsum("dr,dr->d", *(resampled[key] for key in keys))
+    return _row_interval(draws, count + 2 - size, method)
+
+
+def _pairs(
+    x: pd.DataFrame, y: pd.DataFrame, controls: pd.DataFrame, within: bool
+) -> Iterator[tuple[str, str, np.ndarray]]:
+    """Yield two names and the values [rows, 2 + controls] of every pair of columns of x and y, or
+    of x alone if `within`, on the rows that have all of them. Raise UsageError if the tables have
+    different rows."""
+    for name, table in (("y", y), ("controls", controls)):
+        if not table.index.equals(x.index):
+            raise UsageError(
+                f"x and {name} have different rows ({len(x)} and {len(table)}): "
+                f"align them first with {name}.reindex(x.index)"
+            )
+    names = combinations(x.columns, 2) if within else product(x.columns, y.columns)
+    for first, second in names:
+        values = np.column_stack([x[first], y[second], controls]).astype(float)
+        yield first, second, values[np.isfinite(values).all(axis=1)]
+
+
+def correlations(
+    x: pd.DataFrame,
+    y: pd.DataFrame | None = None,
+    methods: Sequence[Method] = ("spearman",),
+    test: Test = "permutation",
+    resamples: int = PERMUTATIONS,
+    bootstrap: bool = True,
+    controls: pd.DataFrame | None = None,
+) -> pd.DataFrame:
+    """Correlate every column of x with every column of y, or all pairs of columns of x if y is
+    None: columns COLUMNS, a row per pair and method.
+
+    x, y: one row per unit, with the same index. A row with a missing value is left out of the pairs
+    that need it; n counts the remaining ones. estimate: equals scipy's spearmanr, pearsonr,
+    kendalltau (tau-b). low, high, p: see the module docstring, `_permutation_p` and `_scipy_p`.
+    p_holm: p adjusted over all pairs of a method (Holm 1979). Below three rows, or if a column does
+    not vary, everything but n is NaN. resamples: number of bootstrap draws and of permutations.
+    bootstrap: whether to compute intervals. The results are always the same for the same values.
+
+    controls: columns (say, the log of the number of training examples) whose part is removed from
+    both x and y. The coefficient is then `_partial`, on ranks for Spearman; Kendall's is the same
+    formula on tau-b (Kendall 1942). p: Student's t with n - 2 - k degrees of freedom for k controls
+    (Fisher 1924); NaN for Kendall's, whose distribution is unknown.
+    """
+    for name in methods:
+        if name not in METHODS:
+            raise unknown("method of correlation", name, METHODS)
+    if test not in _TESTS:
+        raise unknown("test", test, _TESTS)
+    controls = pd.DataFrame(index=x.index) if controls is None else controls
+    pairs = _pairs(x, x if y is None else y, controls, within=y is None)
+    rows: list[tuple[object, ...]] = []
+    resampled: dict[tuple[Method, bytes], np.ndarray] = {}
+    for (first, second, values), method in product(pairs, methods):
+        count, numbers = len(values), (NOTHING,) * 4
+        freedom = count - values.shape[1]
+        if freedom >= _LEAST_ROWS - 2:
+            estimate = float(settled(_coefficients(values, np.ones((1, count)), method))[0])
+            if controls.empty:
+                p = _TESTS[test](values[:, 0], values[:, 1], method, resamples)
+            else:
+                p = NOTHING if method == "kendall" else student_p(estimate, freedom)
+            interval = _bootstrapped(values, method, resamples * bootstrap, resampled)
+            numbers = estimate, *interval, p
+        rows.append((first, second, method, *numbers, NOTHING, count))
+    table = pd.DataFrame(rows, columns=COLUMNS)
+    by_method = table.groupby("method", sort=False)["p"]
+    return table.assign(p_holm=by_method.transform(lambda p: holm(p.to_numpy(float))))
 
 
 def student_p(coefficient: float, freedom: int) -> float:

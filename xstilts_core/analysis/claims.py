@@ -217,7 +217,9 @@ def _chosen(claim: Claim, evidence: Evidence) -> Estimate:
     draws, scores, recipes = evidence.draws, evidence.development, evidence.recipes
     candidates = [BASELINE]
     candidates += [
-        name for name, one in recipes.items() if plain(recipes, one.intermediate) == name
+        name
+        for name, recipe in recipes.items()
+        if recipe.intermediate and plain(recipes, recipe.intermediate) == name
     ]
     scores = scores[scores["recipe"].isin(candidates)]
     names = development_gains(scores, draws.cells, draws.tasks).idxmax()

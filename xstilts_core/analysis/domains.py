@@ -37,7 +37,7 @@ OWN = "own domain"
 
 class _Comparison(NamedTuple):
     """A comparison of a domain's recipe with others on one target. group: the target's domain if it
-    counts, else GENERAL. own: whether that is the recipe's domain.
+    counts, else GENERAL. in_domain: whether that is the recipe's domain.
 
     Values are NaN if runs are missing.
     """
@@ -47,7 +47,7 @@ class _Comparison(NamedTuple):
     task: str
     recipe: str
     against: str
-    own: bool
+    in_domain: bool
     gain: Estimate
     change: Estimate
 
@@ -109,14 +109,14 @@ def _comparisons(study: Study, draws: Gains) -> Iterator[_Comparison]:
     for task, name in product(sorted(groups, key=lambda one: order.index(groups[one])), domain_of):
         if not transfers(study, name, task):
             continue
-        own = domain_of[name] == groups[task]
-        others = [other for other in domain_of if own and domain_of[other] != domain_of[name]]
+        in_domain = domain_of[name] == groups[task]
+        others = [other for other in domain_of if in_domain and domain_of[other] != domain_of[name]]
         for comparison, candidates in ((LESS_GENERAL, general), (LESS_OTHER, others)):
             if against := _rivals(study, name, task, candidates):
                 gain = draws.gain(name, task)
                 change = gain - mean([draws.gain(other, task) for other in against])
                 key = comparison, groups[task], task, name, "+".join(against)
-                yield _Comparison(*key, own, gain, change)
+                yield _Comparison(*key, in_domain, gain, change)
 
 
 def domain_cells(study: Study, draws: Gains) -> pd.DataFrame:
@@ -144,7 +144,7 @@ def domain_contrasts(study: Study, draws: Gains) -> pd.DataFrame:
     recipes: the number compared; missing: the number whose runs are missing.
     """
     # On the targets of a domain only that domain's recipes count.
-    planned = [one for one in _comparisons(study, draws) if one.own or one.group == GENERAL]
+    planned = [one for one in _comparisons(study, draws) if one.in_domain or one.group == GENERAL]
     groups = [OWN, *dict.fromkeys(one.group for one in planned)]
     answers: dict[tuple[str, str, str], tuple[Estimate, list[_Comparison]]] = {}
     by_target = answers.copy()
@@ -152,7 +152,8 @@ def domain_contrasts(study: Study, draws: Gains) -> pd.DataFrame:
         members = [
             one
             for one in planned
-            if one.comparison == comparison and (one.own if group == OWN else one.group == group)
+            if one.comparison == comparison
+            and (one.in_domain if group == OWN else one.group == group)
         ]
         means = {}
         for task in dict.fromkeys(one.task for one in members if one.change.finished):

@@ -32,7 +32,7 @@ from xstilts_core.analysis.intervals import (
     SEEDS_ITEMS,
     Level,
     Part,
-    half_widths,
+    half_width,
     student_interval,
     variance_parts,
 )
@@ -268,7 +268,8 @@ class Estimate:
     @property
     def interval(self) -> tuple[float, float]:
         """Low and high end of the 95 % interval: NaN with one seed, of width 0 for a constant."""
-        low, high = intervals([self])[0]
+        half = half_width(self.parts) if self.count else 0.0
+        low, high = settled(np.array([self.exact - half, self.exact + half]))
         return float(low), float(high)
 
     @property
@@ -303,19 +304,6 @@ def combined(parts: Sequence[Estimate], factors: Sequence[float] | np.ndarray) -
 def mean(parts: Sequence[Estimate]) -> Estimate:
     """Return the plain mean; NaN if a part is NaN, so that a missing value cannot go unnoticed."""
     return combined(parts, np.full(len(parts), 1 / len(parts)))
-
-
-def intervals(estimates: Sequence[Estimate]) -> np.ndarray:
-    """Return [estimates, low and high]: the `interval` of each estimate, computed in one pass."""
-    variances, freedoms = np.zeros((len(estimates), 2)), np.full((len(estimates), 2), MANY)
-    for row, estimate in enumerate(estimates):
-        for column, part in enumerate(estimate.parts):
-            variances[row, column], freedoms[row, column] = part.variance, part.freedom
-    known = np.array([estimate.count != 1 for estimate in estimates], dtype=bool)
-    half = np.where(known, half_widths(variances, freedoms), NOTHING)
-    values = np.array([estimate.exact for estimate in estimates])
-    ends: np.ndarray = settled(np.stack([values - half, values + half], axis=-1))
-    return ends
 
 
 @dataclass(frozen=True, slots=True)
@@ -469,12 +457,9 @@ def answer_table(
 
     Numbers are NaN if runs are missing. resampled: what the interval covers, or why there is none.
     """
-    low, high = intervals(estimates).T
-    values = np.array([estimate.value for estimate in estimates], dtype=float)
+    numbers = np.array([estimate.numbers for estimate in estimates], dtype=float).reshape(-1, 3)
     return pd.DataFrame(keys, columns=list(names)).assign(
-        **{value: values},
-        low=low,
-        high=high,
+        **dict(zip((value, "low", "high"), numbers.T, strict=True)),
         seeds=np.array([estimate.count for estimate in estimates], dtype=int),
         resampled=[estimate.resampled for estimate in estimates],
     )
@@ -572,19 +557,22 @@ def _drawn_parts(
     draws: Gains, rows: Sequence[int], levels: Collection[Level]
 ) -> tuple[list[Part], str, str]:
     """Return the variance parts of a mean over rows, what they cover, and why there are none."""
-    columns, items = np.flatnonzero(draws.known[rows].any(axis=0)).tolist(), None
+    columns, items = np.flatnonzero(draws.known[rows].any(axis=0)), None
     values = draws.values[rows][:, columns].T
+    complete, reason = np.isfinite(values).all(), ""
     if len(columns) < 2:
-        return [], "", ONE_SEED
-    if "languages" in levels and len(rows) < 2:
-        return [], "", "no interval: one language"
-    complete = np.isfinite(values).all()
+        reason = ONE_SEED
+    elif "languages" in levels and len(rows) < 2:
+        reason = "no interval: one language"
+    elif "languages" in levels and not complete:
+        reason = "no interval: a language lacks a seed"
+    if reason:
+        return [], "", reason
     if not complete:
-        if "languages" in levels:
-            return [], "", "no interval: a language lacks a seed"
         values = np.nanmean(values, axis=1, keepdims=True)
-    if "items" in levels and complete and draws.itemwise[rows].all():
-        pairs = [[draws.items[row, draws.seeds[column]] for column in columns] for row in rows]
-        items = np.array([[scores - base for scores, base in row] for row in pairs]).T
+    elif "items" in levels and draws.itemwise[rows].all():
+        seeds = [draws.seeds[column] for column in columns]
+        changes = [[np.subtract(*draws.items[row, seed]) for seed in seeds] for row in rows]
+        items = np.array(changes).T
     drawn = [name for name in LEVELS if name in levels and (name != "items" or items is not None)]
     return variance_parts(values, items, levels), " and ".join(drawn), ""

@@ -8,6 +8,7 @@ seeds may give another answer, which is what the intervals are for.
 
 from collections.abc import Mapping, Sequence
 from itertools import product
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -107,7 +108,7 @@ def item_tests(study: Study) -> pd.DataFrame:
 
     The score is recomputed from the swapped items, so F1 is tested as it is reported.
     """
-    rows: list[tuple[str, *tuple[object, ...]]] = []
+    rows: list[tuple[Any, ...]] = []
     files = prediction_files(study)
     for task in task_order(files):
         runs = {
@@ -127,5 +128,5 @@ def item_tests(study: Study) -> pd.DataFrame:
             p = tail_share(values[0], values[1:], exact=False)
             test = "test item", items, 1 / (1 + PERMUTATIONS), p
             rows.append((name, task, settled(values[0]), *test))
-    order = recipe_order(name for name, *_ in rows)
+    order = recipe_order(row[0] for row in rows)
     return _adjusted(sorted(rows, key=lambda row: order.index(row[0])))

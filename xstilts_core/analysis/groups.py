@@ -18,7 +18,7 @@ import pandas as pd
 
 from xstilts_core.analysis import mixed
 from xstilts_core.analysis.gain_array import Gains, mean
-from xstilts_core.analysis.intervals import detectable_gain, p_value
+from xstilts_core.analysis.intervals import NOTHING, detectable_gain, p_value
 from xstilts_core.analysis.mixed import EFFECTS, described, fact, mixed_effects
 from xstilts_core.analysis.scores import ENGLISH
 from xstilts_core.analysis.significance import holm
@@ -26,42 +26,16 @@ from xstilts_core.analysis.significance import holm
 ALL = "all recipes"
 LANGUAGE = "language"
 GROUPS = ("script", "family", "word_order", "resource_level")
-LEVEL = 0.05
-NOTHING = float("nan")
-COLUMNS = [
-    "recipe",
-    "factor",
-    "level",
-    "gain",
-    "low",
-    "high",
-    "difference",
-    "difference_low",
-    "difference_high",
-    "p",
-    "p_holm",
-]
-COLUMNS += ["detectable", "languages", "targets", "recipes", "seeds", "resampled"]
+_COLUMNS = ["recipe", "factor", "level", "gain", "low", "high"]
+_COLUMNS += ["difference", "difference_low", "difference_high", "p", "p_holm"]
+_COLUMNS += ["detectable", "languages", "targets", "recipes", "seeds", "resampled"]
 """difference: from the other languages of the same targets. p_holm: over all rows of ALL, and
 separately over all others. detectable: difference in points that is told from 0 with 80 % power."""
 
 
-def _targets_with(
-    draws: Gains, members: Sequence[str], recipe: str, codes: Sequence[str]
-) -> list[str]:
-    """Return the targets on which all members have gains and `recipe` has some in these
-    languages."""
-    return [
-        task
-        for task in draws.tasks
-        if all((member, task) in draws.cells for member in members)
-        and draws.rows(recipe, task, codes)
-    ]
-
-
 def group_gains(draws: Gains) -> pd.DataFrame:
     """Return one row per recipe, factor and level, and for the mean of all recipes (ALL) on the
-    targets that they share: columns COLUMNS.
+    targets that they share: columns _COLUMNS.
 
     Values are in points; low and high: 95 %, NaN with one seed. Zero-shot: the languages of the
     draws. The module docstring explains the columns.
@@ -69,25 +43,24 @@ def group_gains(draws: Gains) -> pd.DataFrame:
     recipes = [
         name for name in draws.recipes if any((name, task) in draws.cells for task in draws.tasks)
     ]
-    codes = sorted(
-        {
-            code
-            for (name, task), cell in draws.cells.items()
-            for code in cell
-            if code in draws.languages
-        }
-    )
+    codes = sorted(draws.languages.intersection(draws.labels["language"]))
     rows = []
     for factor in (*GROUPS, LANGUAGE):
         for level in sorted({fact(code, factor) for code in codes}, key=str):
             subset = [code for code in codes if fact(code, factor) == level]
             for name in (ALL, *recipes):
                 members = recipes if name == ALL else [name]
-                level_targets = [
-                    _targets_with(draws, members, member, subset) for member in members
+                shared = [
+                    task
+                    for task in draws.tasks
+                    if all((member, task) in draws.cells for member in members)
                 ]
-                targets = level_targets[0]
-                if not targets or any(other != targets for other in level_targets):
+                target_lists = {
+                    tuple(task for task in shared if draws.rows(member, task, subset))
+                    for member in members
+                }
+                targets = target_lists.pop() if len(target_lists) == 1 else ()
+                if not targets:
                     continue  # recipes without the same languages of the same targets
                 cells = list(product(members, targets))
                 gain = mean([draws.gain(*cell, subset) for cell in cells])
@@ -102,7 +75,7 @@ def group_gains(draws: Gains) -> pd.DataFrame:
                         *(" ".join(subset), *counts),
                     )
                 )
-    table = pd.DataFrame(rows, columns=COLUMNS)
+    table = pd.DataFrame(rows, columns=_COLUMNS)
     return table.assign(p_holm=_holm_once(table, codes))
 
 

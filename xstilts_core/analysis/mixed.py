@@ -51,8 +51,8 @@ def described(table: pd.DataFrame, recipes: Mapping[str, Sequence[str]]) -> pd.D
     """
     kinds = {}
     for name, tasks in recipes.items():
-        own = [task(entry, f"recipe {name}").kind for entry in tasks]
-        kinds[name] = "several tasks" if len(own) > 1 else "".join(own)
+        task_kinds = [task(entry, f"recipe {name}").kind for entry in tasks]
+        kinds[name] = "several tasks" if len(tasks) > 1 else "".join(task_kinds)
     traits = {name: [fact(code, name) for code in table["language"]] for name in _TRAITS}
     return table.assign(kind=table["recipe"].map(kinds), **traits).dropna(subset=["gain"])
 

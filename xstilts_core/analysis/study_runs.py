@@ -31,7 +31,7 @@ from xstilts_core.tasks import TARGET_NAMES
 
 DRAWS = 2_000
 _PHASE1 = "phase 1"
-STATES = ("done", "running", "stale", "missing", "failed")
+_STATES = ("done", "running", "stale", "missing", "failed")
 _SUMMARY = ("steps", "first_loss", "last_loss", "best_dev", "tokens_per_second", "padding")
 LEARNING = ["recipe", "seed", "task", "metric", "score", "reference"]
 LEARNING += ["answer", "low", "high", "items", "learnt", "attempts"]
@@ -40,7 +40,7 @@ _RUN_COLUMNS = ["phase", "run", "recipe", "seed", "stage", "state", "reason"]
 _RUN_COLUMNS += ["seconds", "device", "commit", "dirty"]
 
 
-def finished_results(study: Study) -> list[tuple[Spec, Result]]:
+def _finished_results(study: Study) -> list[tuple[Spec, Result]]:
     """Return the finished runs of the grid with their results."""
     return [
         (run.spec, results.read(run.spec.folder / RESULT))
@@ -121,7 +121,7 @@ def finished(study: Study) -> pd.DataFrame:
 
 def _every_score(study: Study) -> pd.DataFrame:
     """Return the scores of `finished` together with those that it excludes."""
-    rows = results.rows([result for _, result in finished_results(of_size(study))])
+    rows = results.rows([result for _, result in _finished_results(of_size(study))])
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
@@ -133,7 +133,7 @@ def development(study: Study) -> pd.DataFrame:
     The score of a retrieval run is that of its layer.
     """
     rows = []
-    for spec, result in finished_results(of_size(study)):
+    for spec, result in _finished_results(of_size(study)):
         if isinstance(spec, Scoring) and spec.recipe not in study.controls:
             by_layer = result.details.get("development", {})
             value = result.details.get("best_score", by_layer.get(str(result.details.get("layer"))))
@@ -148,7 +148,7 @@ def prediction_files(study: Study) -> dict[str, dict[Run, Path]]:
     files: dict[str, dict[Run, Path]] = {}
     scores = finished(study)[["task", "language", "recipe", "seed"]]
     scored = set(scores.itertuples(index=False, name=None))
-    for spec, _ in finished_results(of_size(study)):
+    for spec, _ in _finished_results(of_size(study)):
         if isinstance(spec, Scoring):
             for path in sorted((spec.folder / "predictions").glob("*.jsonl.gz")):
                 task, code = path.name.removesuffix(".jsonl.gz").split(".", 1)
@@ -188,7 +188,7 @@ def remarks(study: Study) -> dict[str, Any]:
 def unfinished(table: pd.DataFrame) -> pd.DataFrame:
     """Return the runs that are not done and why, failures first: columns state run reason."""
     not_done = table.loc[table["state"] != "done", ["state", "run", "reason"]]
-    return in_order(not_done, ["state"], {"state": STATES[::-1]})
+    return in_order(not_done, ["state"], {"state": _STATES[::-1]})
 
 
 def run_grid(table: pd.DataFrame) -> pd.DataFrame:
@@ -201,7 +201,7 @@ def run_grid(table: pd.DataFrame) -> pd.DataFrame:
     table = table[table["stage"] != DataSpec.phase]
     table = table.assign(recipe=table["recipe"].replace("", _PHASE1))
     groups = table.groupby(["recipe", "stage", "state"], sort=False)
-    counts = groups.size().unstack(fill_value=0).reindex(columns=list(STATES), fill_value=0)
+    counts = groups.size().unstack(fill_value=0).reindex(columns=list(_STATES), fill_value=0)
     counts = counts.assign(total=counts.sum(axis=1)).rename_axis(columns=None).reset_index()
     return in_order(counts, ["recipe"], {"recipe": [_PHASE1, *recipe_order(counts["recipe"])]})
 
@@ -230,7 +230,7 @@ def machines(study: Study) -> pd.DataFrame:
             "device": result.provenance.get("device", ""),
             **result.provenance.get("versions", {}),
         }
-        for _, result in finished_results(study)
+        for _, result in _finished_results(study)
     ]
     if not rows:
         return pd.DataFrame(columns=["runs", "commit", "dirty", "device"])
@@ -248,7 +248,7 @@ def precisions(study: Study) -> dict[str, list[str]]:
             str(spec.folder.relative_to(study.root)),
             result.details.get("precision", "not recorded"),
         )
-        for spec, result in finished_results(study)
+        for spec, result in _finished_results(study)
         if isinstance(spec, EncoderSpec | PretrainSpec)
     ]
     table = pd.DataFrame(rows, columns=["phase", "run", "precision"])

@@ -49,8 +49,6 @@ class _Condition(NamedTuple):
     @property
     def text(self) -> str:
         """A description of the data, like "de+sw, 20 % noise, by some/model"."""
-        if self.languages == (ENGLISH,) and not self.noise:
-            return "English"
         noise = f", {100 * self.noise:g} % noise" if self.noise else ""
         translator = f", by {self.translator}" if self.translator else ""
         return "+".join(self.languages) + noise + translator
@@ -102,7 +100,8 @@ def data_effects(study: Study, draws: Gains) -> pd.DataFrame:
             is_english = case.recipe == case.english
             effect = (np.nan,) * 3 if is_english else change.numbers
             seeds = (gain if is_english else change).count
-            key = case.intermediate, case.text, case.recipe, task
+            label = "English" if case.text == ENGLISH else case.text
+            key = case.intermediate, label, case.recipe, task
             rows.append((*key, *gain.numbers, *effect, seeds))
     return pd.DataFrame(rows, columns=_EFFECTS)
 
