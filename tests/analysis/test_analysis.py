@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from xstilts_core import analysis
-from xstilts_core.analysis.runs import log_lines
+from xstilts_core.analysis.study_runs import log_lines
 from xstilts_core.errors import UsageError
 from xstilts_core.report import tables
 from xstilts_core.results import COLUMNS

@@ -104,7 +104,7 @@ def closed_form(found: Made, kinds: bool) -> tuple[float, float, float, dict[str
 
 def effect(found: Made) -> pd.Series:
     """The row of kind, turned so that it is kind 1 less kind 0."""
-    row = analysis.mixed_effects(found.table, ["kind"]).iloc[0]
+    row = analysis.mixed_effects(found.table, "kind").iloc[0]
     if row["level"] == "0":
         row = row.copy()
         row[["estimate", "low", "high"]] = [-row["estimate"], -row["high"], -row["low"]]
@@ -217,7 +217,7 @@ def test_gains_that_are_all_equal_have_no_variance_and_no_interval():
             and shares["share"].isna().all()
             and set(shares["reason"]) == {NO_VARIANCE}
         )
-        row = analysis.mixed_effects(table, ["kind"]).iloc[0]
+        row = analysis.mixed_effects(table, "kind").iloc[0]
         assert (
             row["estimate"] == 0
             and np.isnan(row["p"])

@@ -14,8 +14,8 @@ import pytest
 import torch
 
 from xstilts_core import analysis, results, run
-from xstilts_core.analysis.items import prediction_files
-from xstilts_core.analysis.performance import by_run, tasks_of
+from xstilts_core.analysis.abilities import by_run, tasks_of
+from xstilts_core.analysis.study_runs import prediction_files
 from xstilts_core.data.source import Embedded, find_source
 from xstilts_core.errors import UsageError
 from xstilts_core.jobs import grid, runner

@@ -10,7 +10,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from xstilts_core import results
-from xstilts_core.analysis.runs import log_lines, stage
+from xstilts_core.analysis.study_runs import log_lines, stage
 from xstilts_core.errors import UsageError
 from xstilts_core.explore import controls
 from xstilts_core.explore.markup import render

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from xstilts_core.analysis.gains import AVERAGE
-from xstilts_core.analysis.performance import by_run, labels, own_and_gains, performance
+from xstilts_core.analysis.abilities import by_run, labels, own_and_gains, performance
+from xstilts_core.analysis.scores import AVERAGE
 from xstilts_core.errors import UsageError, unknown
 from xstilts_core.explore.index import EVERY, FACTS, Choice, fact
 from xstilts_core.explore.reader import Reader

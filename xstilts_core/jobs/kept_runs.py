@@ -292,15 +292,6 @@ def _write_items(folder: Path, item: Line, reference: str) -> None:
     )
 
 
-def require_answers(head: Line, path: Path) -> None:
-    """Raise UsageError if the first line of a file of predictions marks it as having no answers."""
-    if kept := head.get(REFERENCE):
-        raise UsageError(
-            f"{path}: {reference_folder(kept)} has no texts, gold answers or predictions: "
-            "run that study yourself"
-        )
-
-
 def ready(study: Study) -> Study:
     """Return the study, after unpacking its kept runs if it has any and no other process holds its
     folder."""

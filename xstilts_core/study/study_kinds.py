@@ -112,6 +112,15 @@ def reference_folder(reference: str) -> Path:
     return home() / (Path(REFERENCE) / reference if is_name else expanded(reference))
 
 
+def require_answers(header: Mapping[str, object], path: Path) -> None:
+    """Raise UsageError if the first line of a file of predictions marks it as having no answers."""
+    if kept := header.get(REFERENCE):
+        raise UsageError(
+            f"{path}: {reference_folder(str(kept))} has no texts, gold answers or predictions: "
+            "run that study yourself"
+        )
+
+
 def reference_seeds(folder: Path) -> list[int]:
     """Return the seeds whose runs are kept in this folder."""
     prefix, suffix = RUNS.split("{}")

@@ -13,12 +13,12 @@ from xstilts_core.analysis.choice import ONE
 from xstilts_core.data.readers.text import listing
 from xstilts_core.data.source import source_of
 from xstilts_core.errors import UsageError, unknown
-from xstilts_core.jobs.kept_runs import require_answers
 from xstilts_core.publish.xtreme.kinds import kind_of, write
 from xstilts_core.publish.xtreme.rules import RULES
 from xstilts_core.results import RESULT
 from xstilts_core.study import Study
 from xstilts_core.study.spec import BASELINE, ControlSpec, Spec
+from xstilts_core.study.study_kinds import require_answers
 from xstilts_core.tasks import TASKS
 
 CHOSEN = "chosen"

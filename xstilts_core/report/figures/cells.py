@@ -13,7 +13,7 @@ from matplotlib.colors import Colormap, ListedColormap, Normalize, to_rgb
 from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 
-from xstilts_core.analysis.gains import AVERAGE, settled
+from xstilts_core.analysis.scores import AVERAGE, settled
 from xstilts_core.languages import LANGUAGES
 from xstilts_core.phases.learnt import MARK, marked
 from xstilts_core.report.figures.style import (

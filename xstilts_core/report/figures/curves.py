@@ -13,8 +13,8 @@ import seaborn.objects as so
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from xstilts_core.analysis.gains import AVERAGE
-from xstilts_core.analysis.performance import OWN
+from xstilts_core.analysis.abilities import OWN
+from xstilts_core.analysis.scores import AVERAGE
 from xstilts_core.report.figures.cells import SIGNS, interval_note, short
 from xstilts_core.report.figures.style import (
     BLUE,

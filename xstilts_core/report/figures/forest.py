@@ -13,12 +13,12 @@ from matplotlib.lines import Line2D
 from matplotlib.markers import MarkerStyle
 from matplotlib.patches import Patch
 
+from xstilts_core.analysis.claims import CONTRADICTED, NOT_MEASURED, SUPPORTED, UNDECIDED
 from xstilts_core.analysis.contrast import SEMANTIC, SYNTACTIC
 from xstilts_core.analysis.controls import strongest
 from xstilts_core.analysis.domains import LESS_GENERAL, LESS_OTHER, OWN
-from xstilts_core.analysis.gains import AVERAGE
 from xstilts_core.analysis.groups import ALL, GROUPS, LANGUAGE
-from xstilts_core.analysis.verdicts import CONTRADICTED, NOT_MEASURED, SUPPORTED, UNDECIDED
+from xstilts_core.analysis.scores import AVERAGE
 from xstilts_core.languages import LANGUAGES
 from xstilts_core.report.figures.cells import MINUS, signed, whole
 from xstilts_core.report.figures.style import (

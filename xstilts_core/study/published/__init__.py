@@ -3,7 +3,7 @@
 This folder holds data: `analysis.performance` reads the files, and a study names one of them:
 `published: pruksachatkun2020`. phang2020.csv holds the numbers of the paper that this suite
 reproduces, if their source is at hand, with that source (a number that is absent is unconfirmed).
-claims.yaml holds the claims of the paper and of reports about it. `analysis.claims` reads both.
+claims.yaml holds the claims of the paper and of reports about it, for `analysis/claims.py`.
 """
 
 from dataclasses import dataclass
