@@ -25,9 +25,9 @@ from xstilts_core.explore.predictions import CHANGES, LOST, Compared
 from xstilts_core.explore.reader import DRAWS, Reader
 from xstilts_core.explore.text import note
 from xstilts_core.report.figures.cells import scale
-from xstilts_core.report.figures.style import several
 from xstilts_core.study.spec import BASELINE
 from xstilts_core.tasks import TASKS
+from xstilts_core.wording.numbers import counted
 from xstilts_core.wording.text import sentences
 
 _OFF, _SEEDS, SEEDS_ITEMS = "off", "over seeds", "over seeds and items"
@@ -88,7 +88,7 @@ class Gains:
             learnt=sentences("unlearnt", unlearnt=unlearnt),
             reason=partial(index.reason, choice=self.choice),
             view=self,
-            seeds=several([table["seeds"].max()]),
+            seeds=counted(int(table["seeds"].max()), "seed"),
             languages=sorted(index.draws(self.choice).languages),
             draws=DRAWS,
         )

@@ -5,6 +5,7 @@ import math
 from collections.abc import Mapping, Sequence
 from itertools import cycle
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,7 +16,7 @@ from matplotlib.lines import Line2D
 
 from xstilts_core.analysis.gains import AVERAGE
 from xstilts_core.analysis.performance import OWN
-from xstilts_core.report.figures.cells import SIGNS, interval_note, short
+from xstilts_core.report.figures.cells import SIGNS
 from xstilts_core.report.figures.style import (
     BLUE,
     FAINT,
@@ -26,14 +27,13 @@ from xstilts_core.report.figures.style import (
     PALETTE,
     NothingToDraw,
     PrintFigure,
-    bare,
     draw_objects,
     legend_above,
     panels,
     printed,
-    several,
 )
 from xstilts_core.study.spec import BASELINE
+from xstilts_core.wording.numbers import coefficient
 
 # Series differ in color, mark and line; mark and line still differ in a print without color.
 _SERIES = ((BLUE, "o", "-"), (ORANGE, "s", "--"), (GREEN, "^", "-."), (INK, "D", ":"))
@@ -49,7 +49,7 @@ _LEFT, _RIGHT, _TOP, _LINE, _MARGIN = 0.5, 0.1, 0.1, 0.125, 0.03
 
 
 @printed
-def training_curves(figure: PrintFigure, log: pd.DataFrame) -> str:
+def training_curves(figure: PrintFigure, log: pd.DataFrame) -> dict[str, Any]:
     """Draw training loss by step from `training_log`, a panel per stage and a line per run. Dark:
     the baseline; light and dashed: other recipes."""
     lines = log.dropna(subset=["step", "loss"])
@@ -83,15 +83,16 @@ def training_curves(figure: PrintFigure, log: pd.DataFrame) -> str:
         axes.grid(axis="y")
         axes.set(ylim=(0, None), xlabel="", ylabel="")
         axes.locator_params(nbins=4)
-        bare(axes, "left", "bottom")
     legend_above(figure, grid[0].get_legend().legend_handles, across=2)
     grid[0].get_legend().remove()
     figure.supylabel("training loss, by step", fontsize=7)
-    return ""
+    return {}
 
 
 @printed
-def size_curves(figure: PrintFigure, points: pd.DataFrame, lines: pd.DataFrame, across: str) -> str:
+def size_curves(
+    figure: PrintFigure, points: pd.DataFrame, lines: pd.DataFrame, across: str
+) -> dict[str, Any]:
     """Draw gains by size (logarithmic) with 95 % intervals and the fitted line with its band: a
     panel per target, their average first.
 
@@ -112,18 +113,8 @@ def size_curves(figure: PrintFigure, points: pd.DataFrame, lines: pd.DataFrame, 
     figure.supylabel("gain, points", fontsize=6.5)
     if len(series) > 1:
         legend_above(figure, _series_handles(series), across=4 if figure.wide else 2)
-    has_intervals = gains["low"].notna().any()
-    note = (
-        "Bars: 95 % intervals; line: least squares in log2, band: its 95 % interval"
-        if has_intervals
-        else "One seed: no interval"
-    )
     clipped = (gains["low"] < bottom).any() or (gains["high"] > top).any()
-    return (
-        f"Horizontal axis: {across}, logarithmic. {note}"
-        f"{'; intervals beyond the axis are clipped' if clipped else ''}. "
-        f"n = {len(gains)} gains over the baseline, {several(gains['seeds'])}."
-    )
+    return {"table": gains, "across": across, "clipped": clipped}
 
 
 def _series_handles(series: Sequence[str]) -> list[Line2D]:
@@ -200,7 +191,7 @@ def own_scores(
     frame: pd.DataFrame,
     table: pd.DataFrame,
     labels: Mapping[str, str] = _NO_LABELS,
-) -> str:
+) -> dict[str, Any]:
     """Draw an intermediate task's own score against the gain, one point per recipe, with a panel
     per target and one for their average.
 
@@ -226,11 +217,7 @@ def own_scores(
         axes.margins(0.12)
     figure.supylabel("gain, points", fontsize=6.5)
     method = SIGNS.get(table["method"].iloc[0], table["method"].iloc[0]) if len(table) else ""
-    return (
-        "Horizontal axis: the intermediate task's own score in percent. "
-        f"A point per recipe, mean over its runs; n = {len(frame)}. "
-        f"{method} and p after Holm over the panels. {interval_note(table)}"
-    )
+    return {"table": table, "method": method, "count": len(frame)}
 
 
 def _verdict(correlations: pd.DataFrame, name: str) -> str:
@@ -239,7 +226,7 @@ def _verdict(correlations: pd.DataFrame, name: str) -> str:
         return "too few recipes"
     estimate, p_value = correlations.loc[name, ["estimate", "p_holm"]]
     p_text = "< .01" if p_value < 0.01 else f"= {p_value:.2f}".replace("0.", ".", 1)
-    return f"{short(estimate)}, p {p_text}"
+    return f"{coefficient(estimate)}, p {p_text}"
 
 
 def _written(text: object) -> str:
@@ -267,7 +254,6 @@ def _axes_with_margins(
         (_LEFT / width, below / full, 1 - (_LEFT + right) / width, height / full)
     )
     axes.grid()
-    bare(axes, "left", "bottom")
     return axes
 
 
@@ -329,7 +315,7 @@ def scatter(
     colors: pd.Series | None = None,
     labels: bool = True,
     note: str = "",
-) -> str:
+) -> dict[str, Any]:
     """Draw two columns of a table, one point per row that has both values. colors: a group for each
     row. labels: write the rows' names beside the points."""
     rows = pd.DataFrame({"x": table[x], "y": table[y]}).dropna()
@@ -366,7 +352,7 @@ def scatter(
         below_axes = {"bbox_to_anchor": (0, 0.3 / figure.get_figheight()), "ncols": 2}
         corner = ("upper right", {}) if figure.wide else ("lower left", below_axes)
         _move_legend(axes, corner[0], columnspacing=1, **corner[1])
-    return note
+    return {"text": note}
 
 
 @printed
@@ -427,7 +413,6 @@ def _draw_sentences(axes: Axes, points: np.ndarray, languages: Sequence[str], le
     cloud = {"x": "x", "y": "y", "hue": "code", "style": "code"}
     sns.scatterplot(rows, ax=axes, **cloud, **style, **_looks(list(languages)))
     axes.set(xticks=[], yticks=[])
-    bare(axes, "left", "bottom")
 
 
 def _draw_accuracy(axes: Axes, accuracy: Mapping[str, np.ndarray], layer: int) -> None:
@@ -442,4 +427,3 @@ def _draw_accuracy(axes: Axes, accuracy: Mapping[str, np.ndarray], layer: int) -
     axes.set(ylim=(0, 102), xlabel="layer", ylabel="nearest neighbor right, %", xticks=means.index)
     axes.set_title("retrieval from English", pad=3)
     axes.grid()
-    bare(axes, "left", "bottom")

@@ -2,17 +2,15 @@
 color-blind readers can distinguish. `printed` makes a figure of a function that draws."""
 
 import textwrap
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import wraps
 from io import BytesIO
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import matplotlib as mpl
 import numpy as np
-import pandas as pd
 import seaborn.objects as so
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
@@ -22,6 +20,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from xstilts_core.errors import UsageError
+from xstilts_core.wording.text import note
 
 # Inches: column width and text width of the ACL style files.
 COLUMN = 3.03
@@ -37,46 +36,8 @@ NOTHING = "#f0f0f0"
 BLUE, ORANGE, GREEN, GRAY = "#0072B2", "#D55E00", "#009E73", "#999999"
 PALETTE = (BLUE, ORANGE, GREEN, "#CC79A7", "#56B4E9", "#E69F00", "#000000", GRAY)
 
-SETTINGS: Mapping[str, Any] = MappingProxyType(
-    {
-        "font.family": "sans-serif",
-        "font.sans-serif": ["Arial", "Helvetica", "DejaVu Sans"],
-        "font.size": 7,
-        "axes.titlesize": 7.5,
-        "axes.titleweight": "bold",
-        "axes.labelsize": 7,
-        "xtick.labelsize": 7,
-        "ytick.labelsize": 7,
-        "legend.fontsize": 6.5,
-        "legend.title_fontsize": 6.5,
-        "axes.linewidth": 0.6,
-        "axes.edgecolor": ".15",
-        "axes.axisbelow": True,
-        "grid.color": "#e4e4e4",
-        "lines.solid_capstyle": "round",
-        "patch.edgecolor": "white",
-        "patch.force_edgecolor": True,
-        "xtick.bottom": False,
-        "ytick.left": False,
-        "grid.linewidth": 0.4,
-        "lines.linewidth": 0.9,
-        "hatch.linewidth": 0.5,
-        "xtick.major.size": 2,
-        "ytick.major.size": 2,
-        "xtick.major.width": 0.5,
-        "ytick.major.width": 0.5,
-        "text.color": INK,
-        "axes.labelcolor": INK,
-        "xtick.color": INK,
-        "ytick.color": INK,
-        "figure.dpi": 150,
-        # Type 42 fonts are embedded, and text is kept as text, so that journals and screen readers
-        # can read it.
-        "pdf.fonttype": 42,
-        "ps.fonttype": 42,
-        "svg.fonttype": "none",
-        "svg.hashsalt": "xstilts",
-    }
+SETTINGS = mpl.rc_params_from_file(
+    Path(__file__).with_name("print.mplstyle"), use_default_template=False
 )
 
 
@@ -130,8 +91,9 @@ class NothingToDraw(Exception):
     """Raised by a drawing function with the reason why there is no picture."""
 
 
-def printed(draw: Callable[..., str | None]) -> Callable[..., PrintFigure]:
-    """Decorate a function that draws its data on a figure and returns the note below it.
+def printed(draw: Callable[..., Mapping[str, Any] | None]) -> Callable[..., PrintFigure]:
+    """Decorate a function that draws its data on a figure and returns the values for the note below
+    it (`wording.text.note`), or None for no note.
 
     The decorated function takes the data, `width` in inches and `source`, a sentence on the runs
     used, which ends the note. It returns the figure: if `draw` raises NothingToDraw, one with the
@@ -152,15 +114,15 @@ def printed(draw: Callable[..., str | None]) -> Callable[..., PrintFigure]:
             # seaborn draws a figure to find out whether its labels overlap.
             FigureCanvasAgg(figure)
             try:
-                note = draw(figure, *data, **options)
+                values = draw(figure, *data, **options)
             except NothingToDraw as reason:
                 figure = PrintFigure(figsize=(width, 0.6))
                 words = textwrap.fill(str(reason), int(14 * width))
                 style = {"ha": "center", "va": "center", "color": FAINT, "style": "italic"}
                 figure.text(0.5, 0.5, words, **style)
             else:
-                if note is not None:
-                    say(figure, " ".join(f"{note} {source}".split()))
+                if values is not None:
+                    say(figure, f"{note(draw.__name__, **values)} {source}".strip())
         return figure
 
     return figure_of
@@ -174,14 +136,6 @@ def say(figure: Figure, words: str) -> None:
     )
 
 
-def several(seeds: Iterable[float]) -> str:
-    """Return the number of seeds behind a figure as '1 seed', '3 seeds' or '2 to 3 seeds'; skip
-    NaN."""
-    counts = sorted({int(number) for number in seeds if pd.notna(number)}) or [0]
-    range_text = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
-    return f"{range_text} seed{'' if counts == [1] else 's'}"
-
-
 def legend_above(
     figure: PrintFigure, handles: Sequence[Artist], title: str = "", across: int = 8
 ) -> None:
@@ -193,33 +147,11 @@ def legend_above(
         ncols=min(len(handles), across),
         title=title,
         title_fontsize=8 if figure.wide else 6.5,
-        frameon=False,
         alignment="left",
         handlelength=1,
         handletextpad=0.4,
         columnspacing=1.2 if across > 3 else 0.6,
     )
-
-
-def spread(table: pd.DataFrame, mark: str) -> str:
-    """Return 'bar: its 95 % interval over seeds and items, 3 seeds', or 'no interval: 1 seed'.
-
-    table: columns low, seeds and optionally resampled. mark: name of the interval's mark.
-    """
-    rows = table.dropna(subset=["low"])
-    if rows.empty:
-        return f"no interval: {several(table['seeds'])}"
-    units = sorted({name for name in rows["resampled"] if name}) if "resampled" in rows else []
-    return (
-        f"{mark}: its 95 % interval{' over ' + ' or '.join(units) if units else ''}, "
-        f"{several(table['seeds'])}"
-    )
-
-
-def bare(axes: Axes, *sides: str) -> None:
-    """Hide the frame of a panel, except for the given sides."""
-    for side, spine in axes.spines.items():
-        spine.set_visible(side in sides)
 
 
 def draw_objects(axes: Axes, plot: so.Plot) -> None:
