@@ -15,8 +15,7 @@ from seaborn.utils import relative_luminance
 from xstilts_core.errors import UsageError
 from xstilts_core.report import figures
 from xstilts_core.report.figures.cells import ink_on, scale
-from xstilts_core.report.figures.forest import fences
-from xstilts_core.report.figures.style import NOTHING, PALE, diverging
+from xstilts_core.report.figures.style import NOTHING, PALE, diverging, gain_limits
 from xstilts_core.wording.numbers import coefficient, ends, signed, span, told, typeset
 
 NAN = float("nan")
@@ -242,7 +241,8 @@ def test_language_panels():
 def test_what_lies_beyond_the_axis_is_written_at_its_edge():
     table = languages(6)
     table.loc[table["recipe"] == "r5", ["gain", "low", "high"]] = (-90.0, -95.0, -85.0)
-    assert fences(table)[0] > -90
+    assert gain_limits(table["gain"], table[["gain", "low", "high"]])[0] > -90
+    assert gain_limits(table["gain"], table["gain"], -90.0)[0] < -90, "unless it is to be shown"
     assert "\u2190 \u221290" in texts(figures.language_panels(table, "xnli"))
 
 

@@ -28,6 +28,7 @@ from xstilts_core.report.figures.style import (
     NothingToDraw,
     PrintFigure,
     draw_objects,
+    gain_limits,
     legend_above,
     panels,
     printed,
@@ -43,9 +44,6 @@ _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "*", "h")
 _LABEL_WIDTH = 0.21
 _NO_LABELS: Mapping[str, str] = MappingProxyType({})
 _MOST_NAMED_POINTS = 40
-# Inches around the axes of the explorer's figures. Margins are fixed because these figures must
-# redraw at once when a control changes, and computing a layout takes longer than drawing.
-_LEFT, _RIGHT, _TOP, _LINE, _MARGIN = 0.5, 0.1, 0.1, 0.125, 0.03
 
 
 @printed
@@ -81,10 +79,10 @@ def training_curves(figure: PrintFigure, log: pd.DataFrame) -> dict[str, Any]:
             ax=axes,
         )
         axes.grid(axis="y")
-        axes.set(ylim=(0, None), xlabel="", ylabel="")
+        # A loss that hardly changes would lie on the upper edge.
+        axes.set(ylim=(0, 1.05 * axes.dataLim.ymax), xlabel="", ylabel="")
         axes.locator_params(nbins=4)
-    legend_above(figure, grid[0].get_legend().legend_handles, across=2)
-    grid[0].get_legend().remove()
+    _lift_legend(grid[0], across=2)
     figure.supylabel("training loss, by step", fontsize=7)
     return {}
 
@@ -106,7 +104,7 @@ def size_curves(
     series = list(dict.fromkeys(gains["series"]))
     per_row = 3 if figure.wide else 2
     figure.set_figheight((1.6 if figure.wide else 1.35) * -(-len(tasks) // per_row) + 0.8)
-    bottom, top = _size_reach(gains)
+    bottom, top = gain_limits(gains["gain"], gains[["gain", "low", "high"]], gains["gain"])
     for axes, task in zip(panels(figure, tasks, per_row, sharey=True), tasks, strict=True):
         _draw_curves(axes, gains[gains["task"] == task], lines[lines["task"] == task], series)
         axes.set_ylim(bottom, top)
@@ -171,20 +169,6 @@ def _spaced(sizes: list[float]) -> list[str]:
     return labels[::-1]
 
 
-def _size_reach(points: pd.DataFrame) -> tuple[float, float]:
-    """Return the ends of the gain axis, which covers 0, all gains, and only as much of the
-    intervals as does not flatten the gains.
-
-    With two seeds, an interval can be ten times as wide as all gains together.
-    """
-    low, high = min(points["gain"].min(), 0.0), max(points["gain"].max(), 0.0)
-    room = max(high - low, 2.0)
-    bottom, top = points["low"].min(), points["high"].max()
-    bottom = low if pd.isna(bottom) else max(bottom, low - room)
-    top = high if pd.isna(top) else min(top, high + room)
-    return min(bottom, low) - 0.06 * room, max(top, high) + 0.06 * room
-
-
 @printed
 def own_scores(
     figure: PrintFigure,
@@ -242,33 +226,6 @@ def _looks(names: Sequence[str]) -> dict[str, object]:
     return {"palette": palette, "markers": markers, "hue_order": names, "style_order": names}
 
 
-def _axes_with_margins(
-    figure: PrintFigure, height: float, below: float, right: float = _RIGHT
-) -> Axes:
-    """Return one pair of axes of this height. `below` and `right` are the inches kept free below
-    the axes and to their right."""
-    full, width = height + below + _TOP, figure.get_figwidth()
-    figure.set_layout_engine(None)
-    figure.set_figheight(full)
-    axes = figure.add_axes(
-        (_LEFT / width, below / full, 1 - (_LEFT + right) / width, height / full)
-    )
-    axes.grid()
-    return axes
-
-
-def _make_room(axes: Axes) -> None:
-    """Move the left side of the axes so that y's label and numbers fit, however wide they are.
-
-    Call it last, because it measures what has been drawn.
-    """
-    figure, box = axes.get_figure(root=True), axes.get_position()
-    overhang = _MARGIN - axes.yaxis.get_tightbbox().x0 / figure.dpi
-    if overhang > 0:
-        shift = overhang / figure.get_figwidth()
-        axes.set_position((box.x0 + shift, box.y0, box.width - shift, box.height))
-
-
 @printed
 def run_curves(
     figure: PrintFigure, log: pd.DataFrame, runs: Sequence[str], value: str = "loss"
@@ -279,7 +236,8 @@ def run_curves(
         raise NothingToDraw(f"no {value} in the logs of the chosen runs")
     lines = lines.assign(run=lines["run"].map(_written))
     names = [name for name in map(_written, runs) if (lines["run"] == name).any()]
-    axes = _axes_with_margins(figure, 2.5 if figure.wide else 2.1, 0.45 + _LINE * len(names))
+    figure.set_figheight((2.9 if figure.wide else 2.5) + 0.125 * len(names))
+    axes = figure.add_subplot()
     few = lines.groupby("run").size().max() < 30
     sns.lineplot(
         lines,
@@ -294,16 +252,15 @@ def run_curves(
         | ({"markersize": 3.5, "markeredgewidth": 0} if few else {"markers": False}),
     )
     axes.set(xlabel="optimizer step", ylabel=value.replace("_", " "))
-    _make_room(axes)
-    _move_legend(axes, "lower left", fontsize=6.5 if figure.wide else 5.5)
+    axes.grid()
+    _lift_legend(axes, across=1, fontsize=6.5 if figure.wide else 5.5)
 
 
-def _move_legend(axes: Axes, loc: str, **style: object) -> None:
-    """Move the legend that seaborn put into a panel to a corner of the figure."""
+def _lift_legend(axes: Axes, across: int, **style: object) -> None:
+    """Move the legend that seaborn put into a panel out of it: a point can lie anywhere there."""
     handles = axes.get_legend().legend_handles
     axes.get_legend().remove()
-    style = {"frameon": False, "borderpad": 0.2, "labelspacing": 0.25} | style
-    axes.figure.legend(handles=handles, loc=loc, **style)
+    legend_above(axes.figure, handles, across=across, handlelength=2, **style)
 
 
 @printed
@@ -324,9 +281,8 @@ def scatter(
     grouped = colors is not None
     rows["group"] = colors.reindex(rows.index).fillna("unknown").map(_written) if grouped else ""
     names = list(dict.fromkeys(rows["group"]))
-    below = 0.6 if figure.wide else 0.6 + _LINE * (1 + grouped * -(-len(names) // 2))
-    right = 1.25 if figure.wide and grouped else _RIGHT
-    axes = _axes_with_margins(figure, 3.1 if figure.wide else 2.4, below, right)
+    figure.set_figheight(3.8 if figure.wide else 3.1)
+    axes = figure.add_subplot()
     sns.scatterplot(
         rows,
         x="x",
@@ -347,11 +303,9 @@ def scatter(
             axes.annotate(_written(text), (row["x"], row["y"]), fontsize=5.5, **place)
     axes.set(xlabel=_written(x), ylabel=_written(y))
     axes.margins(0.12)
-    _make_room(axes)
+    axes.grid()
     if grouped:
-        below_axes = {"bbox_to_anchor": (0, 0.3 / figure.get_figheight()), "ncols": 2}
-        corner = ("upper right", {}) if figure.wide else ("lower left", below_axes)
-        _move_legend(axes, corner[0], columnspacing=1, **corner[1])
+        _lift_legend(axes, across=6 if figure.wide else 2)
     return {"text": note}
 
 
@@ -372,28 +326,16 @@ def sentence_map(
     """
     wide, titles = figure.wide, list(points)
     down, across = (1, len(titles) + 1) if wide else (len(titles) + 1, 1)
-    bottom = 0.45 + _LINE * (len(titles) if wide else len(titles) + -(-len(languages) // 5))
-    height = bottom + (2.0 if wide else 2.3 * down - 0.2)
-    figure.set_layout_engine(None)
-    figure.set_figheight(height)
+    figure.set_figheight(2.7 if wide else 2.3 * down + 0.5)
     grid = figure.subplots(down, across, squeeze=False).ravel()
-    margins = (
-        {"left": 0.04, "right": 0.99, "wspace": 0.3}
-        if wide
-        else {"left": 0.17, "right": 0.97, "hspace": 0.3}
-    )
-    figure.subplots_adjust(top=1 - 0.2 / height, bottom=bottom / height, **margins)
     for axes, title in zip(grid, titles, strict=False):
         _draw_sentences(axes, points[title], languages, legend=axes is grid[0])
         axes.set_title(_written(title), pad=3)
         axes.set_xlabel(axes_names[0], labelpad=1)
         axes.set_ylabel(axes_names[1], labelpad=1)
     _draw_accuracy(grid[-1], accuracy, layer)
-    corner = (0, 0 if wide else (0.03 + _LINE * len(titles)) / height)
-    columns = {"ncols": 10 if wide else 5, "handletextpad": 0.1, "columnspacing": 0.9}
-    _move_legend(grid[0], "lower left", bbox_to_anchor=corner, **columns)
-    # The legend is outside the panel because points can lie anywhere in it.
-    _move_legend(grid[-1], "lower right" if wide else "lower left")
+    _lift_legend(grid[0], across=10 if wide else 5, loc="outside lower left")
+    _lift_legend(grid[-1], across=4 if wide else 1)
 
 
 def _draw_sentences(axes: Axes, points: np.ndarray, languages: Sequence[str], legend: bool) -> None:

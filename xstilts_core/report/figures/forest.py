@@ -32,6 +32,7 @@ from xstilts_core.report.figures.style import (
     NothingToDraw,
     PrintFigure,
     draw_objects,
+    gain_limits,
     legend_above,
     panels,
     printed,
@@ -314,12 +315,14 @@ def group_gains(
     alone = singles[~singles["level"].isin(means["level"])].drop_duplicates(["panel", "row"])
     means = pd.concat([means, alone.assign(value=np.nan, low=np.nan, high=np.nan)])
     means = means.sort_values("place", kind="stable")
+    known = means.dropna(subset=["value"])
     count, names = len(means), means["panel"].nunique()
     figure.set_figheight(0.15 * count + 0.24 * names + (0.85 if figure.wide else 1.25))
     stack = _stack(figure, means, singles, 7)
-    stack[0].set_xlim(_group_reach(rows))
+    ends = ["gain", "low", "high"]
+    shown = means[ends] if len(known) else 0.0
+    stack[0].set_xlim(gain_limits(rows["gain"], rows["gain"], shown))
     stack[-1].set_xlabel(f"zero-shot gain over {BASELINE}, points")
-    known = means.dropna(subset=["value"])
     kinds = [
         (NEUTRAL, "white", "all recipes", ~((known["low"] > 0) | (known["high"] < 0))),
         (BLUE, BLUE, "all recipes, above 0", known["low"] > 0),
@@ -342,32 +345,6 @@ def _level_label(row: tuple, wide: bool) -> str:
         return f"{row.level} ({len(codes)})"
     few = len(codes) <= _MOST_CODES
     return f"{row.level} ({', '.join(codes) if few else f'{len(codes)} languages'})"
-
-
-def _group_reach(rows: pd.DataFrame) -> tuple[float, float]:
-    """Return the ends of the gain axis, to cover the means' intervals and all but outlying
-    recipes."""
-    ends = np.array(fences(rows.assign(low=rows["gain"], high=rows["gain"])))
-    means = rows.loc[rows["recipe"] == ALL, ["gain", "low", "high"]].to_numpy(float)
-    if np.isfinite(means).any():
-        low, high = np.nanmin(means), np.nanmax(means)
-        margin = 0.03 * (high - low)
-        ends = np.array([min(ends[0], low - margin), max(ends[1], high + margin)])
-    return float(ends[0]), float(ends[1])
-
-
-def fences(rows: pd.DataFrame) -> tuple[float, float]:
-    """Return the ends of the gain axis: the outer fences of Tukey's box plot (3 interquartile
-    ranges beyond the quartiles), or the ends of the data if nearer. 0 is always inside.
-
-    Otherwise one very bad recipe, such as random weights, would flatten all other panels.
-    """
-    first, third = np.percentile(rows["gain"], [25, 75])
-    reach = 3 * max(third - first, 1.0)
-    low, high = np.nanmin(rows[["gain", "low"]]), np.nanmax(rows[["gain", "high"]])
-    low, high = min(0.0, max(low, first - reach)), max(0.0, min(high, third + reach))
-    margin = 0.06 * (high - low) + 0.2
-    return low - margin, high + margin
 
 
 @printed
@@ -402,7 +379,7 @@ def language_panels(figure: PrintFigure, table: pd.DataFrame, task: str) -> dict
     across = min(5 if figure.wide else 2, len(recipes))
     height = 0.125 * len(languages) + 0.36
     figure.set_figheight(-(-len(recipes) // across) * height + (0.9 if figure.wide else 1.5))
-    low, high = fences(rows)
+    low, high = gain_limits(rows["gain"], rows[["gain", "low", "high"]])
     for axes, name in zip(
         panels(figure, recipes, across, sharex=True, sharey=True), recipes, strict=True
     ):

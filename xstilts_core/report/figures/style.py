@@ -17,6 +17,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import Colormap, LinearSegmentedColormap
 from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
 from PIL import Image
 
 from xstilts_core.errors import UsageError
@@ -137,21 +138,40 @@ def say(figure: Figure, words: str) -> None:
 
 
 def legend_above(
-    figure: PrintFigure, handles: Sequence[Artist], title: str = "", across: int = 8
+    figure: PrintFigure,
+    handles: Sequence[Artist],
+    title: str = "",
+    across: int = 8,
+    **style: Any,
 ) -> None:
     """Draw a legend of up to `across` entries per row above the panels, below the figure's title.
     At the bottom, it would cover the note."""
-    figure.legend(
-        handles=handles,
-        loc="outside upper left",
-        ncols=min(len(handles), across),
-        title=title,
-        title_fontsize=8 if figure.wide else 6.5,
-        alignment="left",
-        handlelength=1,
-        handletextpad=0.4,
-        columnspacing=1.2 if across > 3 else 0.6,
-    )
+    defaults: dict[str, Any] = {
+        "loc": "outside upper left",
+        "title_fontsize": 8 if figure.wide else 6.5,
+        "alignment": "left",
+        "handlelength": 1,
+        "handletextpad": 0.4,
+        "columnspacing": 1.2 if across > 3 else 0.6,
+    }
+    columns = min(len(handles), across)
+    figure.legend(handles=handles, ncols=columns, title=title, **defaults | style)
+
+
+def gain_limits(gains: ArrayLike, drawn: ArrayLike, shown: ArrayLike = 0.0) -> tuple[float, float]:
+    """Return the ends of the gain axis: the outer fences of Tukey's box plot of the gains (3
+    interquartile ranges beyond the quartiles), or the ends of all that is drawn if nearer. 0 and
+    the values `shown` are always inside.
+
+    Otherwise one very bad recipe, such as random weights, or an interval over two seeds, which can
+    be ten times as wide as all gains together, would flatten everything else.
+    """
+    first, third = np.nanpercentile(gains, [25, 75])
+    reach = 3 * max(third - first, 1.0)
+    low = np.nanmin([0.0, max(np.nanmin(drawn), first - reach), np.nanmin(shown)])
+    high = np.nanmax([0.0, min(np.nanmax(drawn), third + reach), np.nanmax(shown)])
+    margin = 0.06 * (high - low) + 0.2
+    return low - margin, high + margin
 
 
 def draw_objects(axes: Axes, plot: so.Plot) -> None:
