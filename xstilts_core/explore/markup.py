@@ -16,6 +16,7 @@ from xstilts_core.languages import LANGUAGES
 from xstilts_core.phases.learnt import marked
 from xstilts_core.report.figures.cells import ink_on
 from xstilts_core.report.figures.style import NOTHING, diverging
+from xstilts_core.tasks import TASKS
 from xstilts_core.wording.numbers import decimals, ends, signed, told
 
 
@@ -60,6 +61,7 @@ TEMPLATES.globals.update(
     paint=paint,
     passage=text.passage,
     signed=signed,
+    tasks=TASKS,
     told=told,
 )
 TEMPLATES.tests["missing"] = pd.isna

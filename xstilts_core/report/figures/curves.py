@@ -12,7 +12,6 @@ import pandas as pd
 import seaborn as sns
 import seaborn.objects as so
 from matplotlib.axes import Axes
-from matplotlib.lines import Line2D
 
 from xstilts_core.analysis.gains import AVERAGE
 from xstilts_core.analysis.performance import OWN
@@ -30,6 +29,7 @@ from xstilts_core.report.figures.style import (
     draw_objects,
     gain_limits,
     legend_above,
+    legend_mark,
     panels,
     printed,
 )
@@ -101,54 +101,48 @@ def size_curves(
     if gains.empty:
         raise NothingToDraw("no gains at any size yet")
     tasks = sorted(dict.fromkeys(gains["task"]), key=lambda name: name != AVERAGE)
-    series = list(dict.fromkeys(gains["series"]))
+    looks = dict(zip(dict.fromkeys(gains["series"]), cycle(_SERIES), strict=False))
     per_row = 3 if figure.wide else 2
     figure.set_figheight((1.6 if figure.wide else 1.35) * -(-len(tasks) // per_row) + 0.8)
     bottom, top = gain_limits(gains["gain"], gains[["gain", "low", "high"]], gains["gain"])
     for axes, task in zip(panels(figure, tasks, per_row, sharey=True), tasks, strict=True):
-        _draw_curves(axes, gains[gains["task"] == task], lines[lines["task"] == task], series)
+        _draw_curves(axes, gains[gains["task"] == task], lines[lines["task"] == task], looks)
         axes.set_ylim(bottom, top)
     figure.supylabel("gain, points", fontsize=6.5)
-    if len(series) > 1:
-        legend_above(figure, _series_handles(series), across=4 if figure.wide else 2)
+    if len(looks) > 1:
+        handles = [
+            legend_mark(name, mark, color, color, line)
+            for name, (color, mark, line) in looks.items()
+        ]
+        legend_above(figure, handles, across=4 if figure.wide else 2, handlelength=2)
     clipped = (gains["low"] < bottom).any() or (gains["high"] > top).any()
     return {"table": gains, "across": across, "clipped": clipped}
 
 
-def _series_handles(series: Sequence[str]) -> list[Line2D]:
-    """Return legend entries with the mark and the line of each series."""
-    looks = [_SERIES[index % len(_SERIES)] for index in range(len(series))]
-    return [
-        Line2D([], [], color=color, marker=mark, linestyle=dash, markersize=3.2, label=name)
-        for name, (color, mark, dash) in zip(series, looks, strict=True)
-    ]
-
-
 def _draw_curves(
-    axes: Axes, points: pd.DataFrame, lines: pd.DataFrame, series: Sequence[str]
+    axes: Axes, points: pd.DataFrame, lines: pd.DataFrame, looks: Mapping[str, Sequence[Any]]
 ) -> None:
-    """Draw the curves of one target. Marks of several series at one size are side by side."""
-    colors, marks, dashes = (
-        {name: _SERIES[index % len(_SERIES)][part] for index, name in enumerate(series)}
-        for part in range(3)
-    )
-    shift = {name: 2 ** (0.12 * (i - (len(series) - 1) / 2)) for i, name in enumerate(series)}
-    axes.axhline(0, color=INK, linewidth=0.6)
-    looks = {"color": colors, "marker": marks, "linestyle": dashes}
-    if len(lines):
-        # The columns of an empty table are not numeric.
-        fits = lines.astype(dict.fromkeys(("size", "gain", "low", "high"), float))
-        plot = so.Plot(fits, x="size", y="gain", color="series").scale(**looks)
-        plot = plot.add(so.Line(linewidth=0.9), linestyle="series", legend=False)
-        if fits["low"].notna().any():
-            plot = plot.add(so.Band(alpha=0.13), ymin="low", ymax="high", legend=False)
-        draw_objects(axes, plot)
+    """Draw the curves of one target. Marks of several series at one size are side by side.
+
+    looks: the color, mark and line of each series.
+    """
+    parts = zip(*looks.values(), strict=True)
+    scales = [dict(zip(looks, part, strict=True)) for part in parts]
+    middle = (len(looks) - 1) / 2
+    shift = {name: 2 ** (0.12 * (index - middle)) for index, name in enumerate(looks)}
     marked = points.assign(size=points["size"] * points["series"].map(shift))
-    plot = so.Plot(marked, x="size", y="gain", color="series").scale(**looks)
-    if marked["low"].notna().any():
-        plot = plot.add(so.Range(linewidth=0.8), ymin="low", ymax="high", legend=False)
+    # The columns of an empty table are not numeric.
+    fits = lines.astype(dict.fromkeys(("size", "gain", "low", "high"), float))
+    plot = so.Plot().scale(**dict(zip(("color", "marker", "linestyle"), scales, strict=True)))
+    shared = {"x": "size", "y": "gain", "color": "series", "legend": False}
+    if len(fits):
+        plot = plot.add(so.Line(linewidth=0.9), data=fits, linestyle="series", **shared)
+    for table, mark in ((fits, so.Band(alpha=0.13)), (marked, so.Range(linewidth=0.8))):
+        if table["low"].notna().any():
+            plot = plot.add(mark, data=table, ymin="low", ymax="high", **shared)
     dot = so.Dot(pointsize=3.2, edgewidth=0.3, edgecolor=INK, artist_kws={"zorder": 3})
-    draw_objects(axes, plot.add(dot, marker="series", legend=False))
+    axes.axhline(0, color=INK, linewidth=0.6)
+    draw_objects(axes, plot.add(dot, data=marked, marker="series", **shared))
     axes.set_xscale("log", base=2)
     axes.tick_params(labelsize=6, length=1.5, pad=1, labelbottom=True)
     sizes = sorted(set(points["size"]))
@@ -213,11 +207,6 @@ def _verdict(correlations: pd.DataFrame, name: str) -> str:
     return f"{coefficient(estimate)}, p {p_text}"
 
 
-def _written(text: object) -> str:
-    """Escape dollar signs so that matplotlib does not read a name as a formula."""
-    return str(text).replace("$", r"\$")
-
-
 def _looks(names: Sequence[str]) -> dict[str, object]:
     """Return seaborn's options for groups that differ in color and in mark or line, so that they
     can be told apart in a print without color."""
@@ -234,8 +223,7 @@ def run_curves(
     lines = log[log["run"].isin(runs)].dropna(subset=["step", value])
     if lines.empty:
         raise NothingToDraw(f"no {value} in the logs of the chosen runs")
-    lines = lines.assign(run=lines["run"].map(_written))
-    names = [name for name in map(_written, runs) if (lines["run"] == name).any()]
+    names = [name for name in runs if (lines["run"] == name).any()]
     figure.set_figheight((2.9 if figure.wide else 2.5) + 0.125 * len(names))
     axes = figure.add_subplot()
     few = lines.groupby("run").size().max() < 30
@@ -279,7 +267,7 @@ def scatter(
     if rows.empty:
         raise NothingToDraw("no row has both values")
     grouped = colors is not None
-    rows["group"] = colors.reindex(rows.index).fillna("unknown").map(_written) if grouped else ""
+    rows["group"] = colors.reindex(rows.index).fillna("unknown") if grouped else ""
     names = list(dict.fromkeys(rows["group"]))
     figure.set_figheight(3.8 if figure.wide else 3.1)
     axes = figure.add_subplot()
@@ -300,8 +288,8 @@ def scatter(
         for label, row in rows.iterrows():
             text = ", ".join(map(str, label)) if isinstance(label, tuple) else str(label)
             place = {"xytext": (3, 3), "textcoords": "offset points"}
-            axes.annotate(_written(text), (row["x"], row["y"]), fontsize=5.5, **place)
-    axes.set(xlabel=_written(x), ylabel=_written(y))
+            axes.annotate(text, (row["x"], row["y"]), fontsize=5.5, **place)
+    axes.set(xlabel=x, ylabel=y)
     axes.margins(0.12)
     axes.grid()
     if grouped:
@@ -330,7 +318,7 @@ def sentence_map(
     grid = figure.subplots(down, across, squeeze=False).ravel()
     for axes, title in zip(grid, titles, strict=False):
         _draw_sentences(axes, points[title], languages, legend=axes is grid[0])
-        axes.set_title(_written(title), pad=3)
+        axes.set_title(title, pad=3)
         axes.set_xlabel(axes_names[0], labelpad=1)
         axes.set_ylabel(axes_names[1], labelpad=1)
     _draw_accuracy(grid[-1], accuracy, layer)
@@ -360,9 +348,7 @@ def _draw_sentences(axes: Axes, points: np.ndarray, languages: Sequence[str], le
 def _draw_accuracy(axes: Axes, accuracy: Mapping[str, np.ndarray], layer: int) -> None:
     """Draw a line per encoder with the mean over the languages other than English, and a vertical
     line at the layer shown in the other panels."""
-    means = pd.DataFrame(
-        {_written(title): table[:, 1:].mean(axis=1) for title, table in accuracy.items()}
-    )
+    means = pd.DataFrame({title: table[:, 1:].mean(axis=1) for title, table in accuracy.items()})
     looks = _looks(list(means))
     sns.lineplot(means, markersize=3.5, markeredgewidth=0, ax=axes, **looks)
     axes.axvline(layer, color=GRAY, linewidth=0.6, linestyle=":")

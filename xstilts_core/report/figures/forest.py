@@ -34,6 +34,7 @@ from xstilts_core.report.figures.style import (
     draw_objects,
     gain_limits,
     legend_above,
+    legend_mark,
     panels,
     printed,
 )
@@ -73,12 +74,6 @@ _MOST_CODES = 4
 _FILLS = MappingProxyType({"high": NEUTRAL, "mid": "#d0d0d0", "low": "white"})
 _SCRIPTS = {"Latin": "o", "Cyrillic": "s", "Devanagari": "^", "Han": "D", "Arabic": "v"}
 _OTHER_SCRIPT = "P"
-
-
-def _handle(label: str, marker: str, color: str, face: str, line: str = "") -> Line2D:
-    """Return a legend entry that looks like an estimate."""
-    style = {"markerfacecolor": face, "markersize": 4, "markeredgewidth": 0.9}
-    return Line2D([], [], linestyle=line, marker=marker, color=color, label=label, **style)
 
 
 def draw_estimates(
@@ -328,9 +323,9 @@ def group_gains(
         (BLUE, BLUE, "all recipes, above 0", known["low"] > 0),
         (ORANGE, ORANGE, "all recipes, below 0", known["high"] < 0),
     ]
-    handles = [_handle(name, "D", *look, "-") for *look, name, some in kinds if some.any()]
+    handles = [legend_mark(name, "D", *look, "-") for *look, name, some in kinds if some.any()]
     if len(singles):
-        handles.append(_handle("single recipes", ".", GRAY, GRAY))
+        handles.append(legend_mark("single recipes", ".", GRAY, GRAY))
     legend_above(figure, handles, across=4 if figure.wide else 2)
     return {"means": known}
 
@@ -406,19 +401,21 @@ def _language_legend(rows: pd.DataFrame) -> list[Line2D]:
     """Return legend entries for the scripts and resource levels that occur, and the two colors."""
     shapes, levels = set(rows["marker"]), set(rows["resource_level"])
     handles = [
-        _handle(name, shape, NEUTRAL, NEUTRAL)
+        legend_mark(name, shape, NEUTRAL, NEUTRAL)
         for name, shape in {**_SCRIPTS, "other": _OTHER_SCRIPT}.items()
         if shape in shapes
     ]
     if len(levels) > 1:
         handles += [
-            _handle(f"{name} resources", "o", NEUTRAL, face)
+            legend_mark(f"{name} resources", "o", NEUTRAL, face)
             for name, face in _FILLS.items()
             if name in levels
         ]
     signs = ((BLUE, "above 0"), (ORANGE, "below 0"))
     colors = set(rows["color"])
-    return handles + [_handle(name, "", sign, sign, "-") for sign, name in signs if sign in colors]
+    return handles + [
+        legend_mark(name, "", sign, sign, "-") for sign, name in signs if sign in colors
+    ]
 
 
 @printed
@@ -466,9 +463,9 @@ def claim_verdicts(figure: PrintFigure, table: pd.DataFrame) -> dict[str, Any]:
     axes.set_yticks(middles, texts, fontsize=size, linespacing=1.0)
     axes.set_xlabel("points (a mean gain, or a difference of two)" if figure.wide else "points")
     verdicts = set(table["verdict"])
-    handles = [_handle(name, *look) for name, look in _VERDICTS.items() if name in verdicts]
+    handles = [legend_mark(name, *look) for name, look in _VERDICTS.items() if name in verdicts]
     if len(published.dropna(subset=["value"])):
-        handles.append(_handle("number reported in the paper", *_PUBLISHED))
+        handles.append(legend_mark("number reported in the paper", *_PUBLISHED))
     if table["detectable"].notna().any():
         handles.append(Patch(color=_BAND, label="too small to detect"))
     legend_above(figure, handles, across=5 if figure.wide else 2)
@@ -537,7 +534,7 @@ def control_scores(figure: PrintFigure, table: pd.DataFrame) -> dict[str, Any]:
     grid[0].set_xlim(-4, 104)
     kinds = table.drop_duplicates("recipe")
     handles = [
-        _handle(name, *_CONTROLS[control])
+        legend_mark(name, *_CONTROLS[control])
         for name, control in zip(kinds["recipe"], kinds["control"], strict=True)
     ]
     unit = (

@@ -17,6 +17,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import Colormap, LinearSegmentedColormap
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from numpy.typing import ArrayLike
 from PIL import Image
 
@@ -27,7 +28,6 @@ from xstilts_core.wording.text import note
 COLUMN = 3.03
 FULL = 6.3
 DOTS = 300
-_SCREEN_DOTS = 160
 INK = "#1a1a1a"
 FAINT = "#8a8a8a"
 # For numbers that should not stand out: contrast 4.7 to 1 on NOTHING.
@@ -76,15 +76,17 @@ class PrintFigure(Figure):
         return bool(self.get_figwidth() > 5)
 
     def _repr_png_(self) -> bytes:
-        """Return the PNG picture that IPython's display() shows."""
+        """Return the PNG picture that IPython's display() and the explorer show."""
         picture = BytesIO()
+        # On a phone a narrow figure keeps its text readable.
+        dots = 160 if self.wide else 200
         if self.printed and self.printed.is_file():
             with Image.open(self.printed) as image:
-                image.thumbnail(np.array(image.size) * _SCREEN_DOTS / DOTS)
+                image.thumbnail(np.array(image.size) * dots / DOTS)
                 image.convert("RGB").save(picture, "png")
             return picture.getvalue()
         with look():
-            self.savefig(picture, format="png", dpi=_SCREEN_DOTS, facecolor="white")
+            self.savefig(picture, format="png", dpi=dots, facecolor="white")
         return picture.getvalue()
 
 
@@ -137,6 +139,12 @@ def say(figure: Figure, words: str) -> None:
     )
 
 
+def legend_mark(label: str, marker: str, color: str, face: str, line: str = "") -> Line2D:
+    """Return a legend entry with a mark, such as an estimate's."""
+    style = {"markerfacecolor": face, "markersize": 4, "markeredgewidth": 0.9}
+    return Line2D([], [], linestyle=line, marker=marker, color=color, label=label, **style)
+
+
 def legend_above(
     figure: PrintFigure,
     handles: Sequence[Artist],
@@ -166,6 +174,7 @@ def gain_limits(gains: ArrayLike, drawn: ArrayLike, shown: ArrayLike = 0.0) -> t
     Otherwise one very bad recipe, such as random weights, or an interval over two seeds, which can
     be ten times as wide as all gains together, would flatten everything else.
     """
+    gains, drawn, shown = (np.asarray(values, float) for values in (gains, drawn, shown))
     first, third = np.nanpercentile(gains, [25, 75])
     reach = 3 * max(third - first, 1.0)
     low = np.nanmin([0.0, max(np.nanmin(drawn), first - reach), np.nanmin(shown)])
