@@ -66,17 +66,10 @@ def _language_variables(reader: Reader) -> Variables:
     the language's part of XLM-R's training corpus."""
     index, choice = reader.index, Choice(scope=EVERY)
     axes, draws = index.axes, index.draws(choice)
-    gains = pd.DataFrame(
-        [
-            (task, code, gain)
-            for (recipe, task), cell in draws.cells.items()
-            if recipe not in reader.study.controls
-            for code, row in cell.items()
-            for gain in draws.values[row]
-        ],
-        columns=["task", "language", "gain"],
-    )
-    means = gains.astype({"gain": float}).pivot_table("gain", "language", "task")
+    rows = draws.labels.join(pd.DataFrame(draws.values))
+    rows = rows[~rows["recipe"].isin(reader.study.controls)]
+    gains = rows.melt(list(draws.labels), value_name="gain").astype({"gain": float})
+    means = gains.pivot_table("gain", "language", "task")
     means = means.reindex(index=axes.languages, columns=axes.tasks)
     table = pd.DataFrame(index=pd.Index(axes.languages, name="language"))
     for task, scores in zip(axes.tasks, index.values(BASELINE, choice.metric), strict=True):
