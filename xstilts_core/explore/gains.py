@@ -15,7 +15,6 @@ import pandas as pd
 from markupsafe import Markup
 
 from xstilts_core.analysis.items import ItemScores
-from xstilts_core.analysis.scores import AVERAGE
 from xstilts_core.errors import UsageError, unknown
 from xstilts_core.explore import controls
 from xstilts_core.explore.index import FACTS, SCOPES, Choice, fact
