@@ -262,8 +262,7 @@ def identity(
         )
         rows.append([stream.name, len(encoded), fingerprint(arrays)])
     return {
-        # Frozen weights come from the encoder's file, which the run's identity has. Reading them
-        # here would bring all of a mapped file into memory.
+        # Frozen weights are the encoder's own. Reading them would load all of its mapped file.
         "starting weights": fingerprint(
             value for module in modules for value in trained_weights(module).values()
         ),

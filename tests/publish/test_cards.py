@@ -60,7 +60,9 @@ VALUES = {"none": 50.0, "mnli": 53.0, "chance": 33.0}
 
 
 def finish(spec: Spec, *scores: Score, **details: object) -> Record:
-    results.write(spec, scores, "cpu, 1 threads", 12.0, details, revisions=hub_client.revisions(spec))
+    results.write(
+        spec, scores, "cpu, 1 threads", 12.0, details, revisions=hub_client.revisions(spec)
+    )
     return find(str(spec.folder))
 
 

@@ -14,6 +14,7 @@ from transformers import AutoModel, AutoModelForMaskedLM, AutoModelForTextEncodi
 from xstilts_core import model, results
 from xstilts_core.commands import cli
 from xstilts_core.errors import UsageError
+from xstilts_core.files.encoder_files import LANGUAGE_HEAD
 from xstilts_core.mini import suite
 from xstilts_core.publish import export
 from xstilts_core.publish.records import Record, find
@@ -163,7 +164,7 @@ def test_a_head_of_another_model_is_refused(encoders, tmp_path) -> None:
         encoders["modernbert"],
         head=True,
     )
-    shutil.copy(other.folder / "model" / results.LANGUAGE_HEAD, made.folder / "model")
+    shutil.copy(other.folder / "model" / LANGUAGE_HEAD, made.folder / "model")
     with pytest.raises(UsageError, match="is not a language-model head of XLMRobertaForMaskedLM"):
         export.export(made, tmp_path / "exported")
 

@@ -14,6 +14,8 @@ from typing import Any
 from xstilts_core.errors import UsageError
 
 SHIPPED = "mini"
+# File beside the weights that holds the head of a masked language model.
+LANGUAGE_HEAD = "language_head.safetensors"
 POINTER = b"version https://git-lfs"
 # Files from which transformers loads weights, in its order; an index names the shards of a large
 # model.

@@ -22,6 +22,7 @@ from xstilts_core import analysis, results
 from xstilts_core.data.hub_client import Repository
 from xstilts_core.errors import UsageError
 from xstilts_core.files import encoder_files
+from xstilts_core.files.encoder_files import LANGUAGE_HEAD
 from xstilts_core.files.strict_yaml import load
 from xstilts_core.jobs.kept_runs import unpack
 from xstilts_core.languages import LANGUAGES
@@ -36,7 +37,7 @@ from xstilts_core.publish.records import (
     parents,
     record,
 )
-from xstilts_core.results import LANGUAGE_HEAD, SCORES, write_text
+from xstilts_core.results import SCORES, write_text
 from xstilts_core.study import Study, study_file
 from xstilts_core.study.spec import BASELINE, SPECS
 from xstilts_core.study.study_kinds import STUDY

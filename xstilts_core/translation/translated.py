@@ -22,7 +22,7 @@ import numpy as np
 
 from xstilts_core import model
 from xstilts_core.data.source import source_of
-from xstilts_core.examples import Example, SpanExample
+from xstilts_core.examples import Example, SpanExample, TranslationCount
 from xstilts_core.files.paths import home
 from xstilts_core.languages import language
 from xstilts_core.study.spec import IntermediateSpec
@@ -40,23 +40,11 @@ MARKS = (("[", "]"), ("{", "}"), ("<", ">"))
 
 
 @dataclass(frozen=True, slots=True)
-class Count:
-    """Training examples of a part in a language. found: matched by id; filled: replaced by others
-    of the published set; dropped: lost."""
-
-    part: str
-    language: str
-    found: int
-    filled: int = 0
-    dropped: int = 0
-
-
-@dataclass(frozen=True, slots=True)
 class TrainingSet:
     """Training examples by part, and the counts of found, replaced and dropped examples."""
 
     parts: dict[str, list[Example]]
-    counts: tuple[Count, ...] = ()
+    counts: tuple[TranslationCount, ...] = ()
 
 
 def training(name: str, spec: IntermediateSpec) -> TrainingSet:
@@ -95,25 +83,27 @@ def _divide(count: int, codes: Sequence[str], seed: int) -> dict[str, list[int]]
 
 def _in_language(
     part: str, code: str, english: Sequence[Example], spec: IntermediateSpec
-) -> tuple[list[Example | None], Count]:
+) -> tuple[list[Example | None], TranslationCount]:
     """Return the examples in a language, in the same order, with None for a dropped one. Their ids
     begin with the language."""
     if code == ENGLISH:
-        return list(english), Count(part, code, found=len(english))
+        return list(english), TranslationCount(part, code, found=len(english))
     if spec.translator:
         examples = _by_model(english, code, spec)
         total = sum(example is not None for example in examples)
-        count = Count(part, code, found=total, dropped=len(examples) - total)
+        count = TranslationCount(part, code, found=total, dropped=len(examples) - total)
     else:
         name = part if spec.embedded else TRANSLATIONS[part]
         published = source_of(spec).load(name, "train", code)
-        examples, count = match_by_id(english, published, Count(part, code, found=0), spec.seed)
+        examples, count = match_by_id(
+            english, published, TranslationCount(part, code, found=0), spec.seed
+        )
     return [example and replace(example, id=f"{code}-{example.id}") for example in examples], count
 
 
 def match_by_id(
-    english: Sequence[Example], translations: Sequence[Example], count: Count, seed: int
-) -> tuple[list[Example | None], Count]:
+    english: Sequence[Example], translations: Sequence[Example], count: TranslationCount, seed: int
+) -> tuple[list[Example | None], TranslationCount]:
     """Match English examples with those of a set in another language by id and label. Others of
     that set, drawn by the seed, replace the examples without a match, as far as there are enough.
 
