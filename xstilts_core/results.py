@@ -336,10 +336,7 @@ def state(spec: Spec, below: DataRoots | None = None) -> State:
 
 def difference(result: Result, spec: Spec, below: DataRoots | None = None) -> str:
     """Explain what has changed since a result was made; "" if it is the one that `spec` requests
-    (identity.py).
-
-    Results kept in reference/ are shown as they are: nobody makes them again.
-    """
+    (identity.py). Results kept in reference/ are shown as they are: nobody makes them again."""
     if REFERENCE in result.provenance:
         return ""
     if reason := identity.difference(result.identity, identity.of_spec(spec)):
