@@ -9,8 +9,8 @@ from typing import Any, Literal
 from xstilts_core.data import hub_client, hub_lock, readers, sampling
 from xstilts_core.data.hub_lock import Repository
 from xstilts_core.data.source import SPLITS, Hub
-from xstilts_core.study.spec import ENCODERS, DataSpec
-from xstilts_core.study.study_file import is_folder
+from xstilts_core.study.spec import DataSpec
+from xstilts_core.study.study_file import ENCODERS, is_folder
 from xstilts_core.tasks import TEXTS, TRANSLATIONS, HubData
 
 ENCODER = "encoder"
