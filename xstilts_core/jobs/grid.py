@@ -20,7 +20,7 @@ from xstilts_core.files.paths import home, search_path
 from xstilts_core.jobs import aside, cluster, sharing, stopping
 from xstilts_core.jobs.kernel_server import serving
 from xstilts_core.jobs.runner import visible_gpus
-from xstilts_core.study import Study, overrides
+from xstilts_core.study import Study, study_file
 
 LOG = "grid.log"
 _LINES_SHOWN = 15
@@ -196,10 +196,11 @@ def only_grid(study: Study) -> Iterator[TextIO]:
         sharing.require_own_folder(study)
         with suppress(OSError):  # the first run reports a full disk
             results.write_text(study.root / sharing.OWNER, f"{sharing.written_in(study)}\n")
-            (study.root / overrides.FILE).unlink(missing_ok=True)
+            (study.root / study_file.OVERRIDES).unlink(missing_ok=True)
             if study.given:
                 results.write_text(
-                    study.root / overrides.FILE, overrides.text(study.file, study.given)
+                    study.root / study_file.OVERRIDES,
+                    study_file.overrides_text(study.file, study.given),
                 )
         _wait_for_runs(study)
         try:

@@ -10,8 +10,8 @@ from xstilts_core.data import hub_client, sampling
 from xstilts_core.data.hub_client import Repository
 from xstilts_core.data.readers import hub as hub_reader
 from xstilts_core.data.releases import SPLITS, Hub
-from xstilts_core.study.spec import ENCODERS, DataSpec
-from xstilts_core.study.study_file import is_folder
+from xstilts_core.study.spec import DataSpec
+from xstilts_core.study.study_file import ENCODERS, is_folder
 from xstilts_core.tasks import TEXTS, TRANSLATIONS, HubData
 
 ENCODER = "encoder"

@@ -332,10 +332,8 @@ def _study_facts(study: Study, runs: Sequence[Record]) -> dict[str, Any]:
     names = [
         name for run in runs for name in (*run.data, *(score.task for score in run.result.scores))
     ]
-    machines, frame = (
-        analysis.machines(study),
-        analysis.contenders(analysis.finished(study), study.controls),
-    )
+    frame, machines = analysis.finished(study), analysis.machines(study)
+    frame = analysis.contenders(frame, study.controls)
     provenances = [run.result.provenance for run in runs]
     spec = {"source": study.source, "benchmark": study.benchmark}
     return {

@@ -47,8 +47,6 @@ BASELINE = "none"
 # A study's name: letters of any script (with their accents), digits, _ and -. It is used in folder
 # names, links and job names.
 NAME = r"^[\p{L}\p{M}\p{Nd}_-]+$"
-# Names of the suite's own encoders; any other name is a hub name or a folder.
-ENCODERS = ("mini", "pretrained")
 # Each control with the formats of the targets it applies to. Those in DATA_ONLY need no encoder.
 CONTROLS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {

@@ -11,7 +11,7 @@ from pydantic import Field, PrivateAttr, ValidationError
 from xstilts_core.errors import UsageError, unknown
 from xstilts_core.files.paths import home
 from xstilts_core.languages import language
-from xstilts_core.study import overrides, study_file
+from xstilts_core.study import study_file
 from xstilts_core.study.recipe import (
     EMPTY,
     Intermediate,
@@ -22,6 +22,7 @@ from xstilts_core.study.recipe import (
     Settings,
     Target,
     Train,
+    explain,
 )
 from xstilts_core.study.spec import (
     BASELINE,
@@ -63,7 +64,7 @@ _ARGUMENTS = ("name", "file", "outputs", "data_root", "given")
 
 class Study(Checked):
     """The content of params/<study>.yaml. `name` and `file` come from the path, `outputs` and
-    `data_root` from the command line; `given`: see overrides.py.
+    `data_root` from the command line; `given`: see study_file.py.
 
     Settings of a run, from the weakest: the spec's defaults, the published ones of its task, then
     in the file `train`, `intermediate` or `target`, `tasks: <task>` and the recipe's own keys.
@@ -153,7 +154,7 @@ class Study(Checked):
     def of(cls, content: Settings, arguments: Settings) -> "Study":
         """Build the study of a file's content. Raise UsageError on the first mistake."""
         root = home() / arguments["outputs"] / arguments["name"]
-        given = overrides.apply(content, root, arguments["given"])
+        given = study_file.override(content, root, arguments["given"])
         study = cls.parse(content, {**arguments, "given": given})
         study.check()
         for name in study.shares:
@@ -178,7 +179,7 @@ class Study(Checked):
         try:
             study = cls.model_validate({**content, **arguments})
         except ValidationError as error:
-            raise study_file.explain(error, cls.model_fields, content, file) from None
+            raise explain(error, cls.model_fields, content, file) from None
         study._content = content
         return study
 

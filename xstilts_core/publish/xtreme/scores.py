@@ -1,7 +1,7 @@
 """Score a folder of predictions against a folder of labels, both with files
 <task>/test-<language>.<tsv|json|jsonl>."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -47,14 +47,17 @@ def score(rules: Rules, predictions: Path, labels: Path) -> dict[str, Any]:
         for name in rules.tasks
         if name not in missing
     }
-    main_scores = {name: values["avg_metric"] for name, values in task_scores.items()}
+    means = {
+        group: None
+        if missing.keys() & set(names)
+        else mean([task_scores[name]["avg_metric"] for name in names])
+        for group, names in {**rules.groups, "overall": rules.tasks}.items()
+    }
     return {
         "benchmark": rules.name,
         "tasks": task_scores,
-        "groups": {
-            group: _mean_if_complete(main_scores, names) for group, names in rules.groups.items()
-        },
-        "overall": _mean_if_complete(main_scores, rules.tasks),
+        "groups": {group: means[group] for group in rules.groups},
+        "overall": means["overall"],
         "missing": missing,
         "ignored": [path for folder in folders for path in _unread(rules, folder, missing)],
         "notes": list(rules.notes),
@@ -76,11 +79,6 @@ def _score_task(rules: Rules, task: Task, predictions: Path, labels: Path) -> di
     else:
         main = next(averages[f"avg_{metric}"] for metric in _MAIN_METRICS if metric in names)
     return {"languages": scores, **averages, "avg_metric": main}
-
-
-def _mean_if_complete(scores: Mapping[str, float], names: Sequence[str]) -> float | None:
-    """Return the mean of the tasks' scores; None if one is missing."""
-    return mean([scores[name] for name in names]) if all(name in scores for name in names) else None
 
 
 def _unread(rules: Rules, folder: Path, missing: Mapping[str, str]) -> list[str]:
