@@ -27,8 +27,8 @@ from xstilts_core.errors import unknown
 from xstilts_core.languages import LANGUAGES
 from xstilts_core.tasks import task
 
-_TRAITS = ("script", "family", "word_order", "resource_level")
-_UNITS = {"kind": "recipe", **dict.fromkeys(_TRAITS, "language")}
+TRAITS = ("script", "family", "word_order", "resource_level")
+_UNITS = {"kind": "recipe", **dict.fromkeys(TRAITS, "language")}
 _RANDOM = ("task", "language", "seed", "recipe")
 EFFECTS = ["effect", "level", "reference", "estimate", "low", "high", "p", "units", "reason"]
 _SHARES = ["source", "variance", "low", "high", "share", "levels", "reason"]
@@ -53,7 +53,7 @@ def described(table: pd.DataFrame, recipes: Mapping[str, Sequence[str]]) -> pd.D
     for name, tasks in recipes.items():
         task_kinds = [task(entry, f"recipe {name}").kind for entry in tasks]
         kinds[name] = "several tasks" if len(tasks) > 1 else "".join(task_kinds)
-    traits = {name: [fact(code, name) for code in table["language"]] for name in _TRAITS}
+    traits = {name: [fact(code, name) for code in table["language"]] for name in TRAITS}
     return table.assign(kind=table["recipe"].map(kinds), **traits).dropna(subset=["gain"])
 
 
