@@ -64,9 +64,9 @@ def _levels(table: pd.DataFrame, source: str) -> np.ndarray:
     return codes
 
 
-def mixed_effects(table: pd.DataFrame, factor: str) -> pd.DataFrame:
+def mixed_effects(table: pd.DataFrame, factor: str, reference: str = "") -> pd.DataFrame:
     """Return the effects of a factor in points, from `described`: columns EFFECTS, a row for each
-    level except the reference, which is the most frequent one.
+    level except the reference: `reference`, or the most frequent level if there is no such level.
 
     estimate: points of gain above the reference. low, high: 95 %, Student's t; p: two-sided; NaN,
     with the reason, if the gains do not vary around the model at all. units: the number of recipes
@@ -76,7 +76,7 @@ def mixed_effects(table: pd.DataFrame, factor: str) -> pd.DataFrame:
     if factor not in _UNITS:
         raise unknown("factor", factor, _UNITS)
     unit = _UNITS[factor]
-    names = list(table[factor].value_counts().index)
+    names = sorted(table[factor].value_counts().index, key=lambda name: name != reference)
     units, width = table[unit].nunique(), len(names) - 1
     freedom, reason = units - 1 - width, ""
     if table.empty:
