@@ -22,7 +22,7 @@ import pandas as pd
 
 from xstilts_core.analysis.gain_array import Estimate, Gains, answer_table, mean
 from xstilts_core.analysis.intervals import NOTHING
-from xstilts_core.analysis.mixed import mixed_effects, told
+from xstilts_core.analysis.mixed import known_intervals, mixed_effects
 from xstilts_core.analysis.recipes import transfers
 from xstilts_core.analysis.scores import ENGLISH, in_order
 from xstilts_core.analysis.significance import tail_share
@@ -165,4 +165,4 @@ def kind_effects(study: Study, table: pd.DataFrame) -> pd.DataFrame:
         mixed_effects(rows[rows["group"] == group], "kind", SEMANTIC).assign(group=group)
         for group in (LABELLING, REST)
     ]
-    return told(pd.concat(fits, ignore_index=True), rows["seed"].nunique())
+    return known_intervals(pd.concat(fits, ignore_index=True), rows["seed"].nunique())

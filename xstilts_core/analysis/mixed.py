@@ -21,7 +21,7 @@ import pandas as pd
 from scipy.special import chdtri, stdtr, stdtrit
 
 from xstilts_core.analysis.intervals import NOTHING, ONE_SEED
-from xstilts_core.analysis.likelihood import fit, told_apart
+from xstilts_core.analysis.likelihood import fit, separable_sources
 from xstilts_core.analysis.scores import settled
 from xstilts_core.errors import unknown
 from xstilts_core.languages import LANGUAGES
@@ -103,7 +103,7 @@ def mixed_effects(table: pd.DataFrame, factor: str, reference: str = "") -> pd.D
     return pd.DataFrame(rows, columns=EFFECTS)
 
 
-def told(effects: pd.DataFrame, seeds: int) -> pd.DataFrame:
+def known_intervals(effects: pd.DataFrame, seeds: int) -> pd.DataFrame:
     """Return the effects, without intervals and p if there is one seed, because the variation
     between seeds is then unknown."""
     if seeds > 1:
@@ -150,7 +150,7 @@ def variance_shares(table: pd.DataFrame) -> pd.DataFrame:
     fitted: dict[str, float] = {}
     if varying and freedom > 0:
         mean, codes = np.ones((len(gains), 1)), {name: _levels(gains, name) for name in varying}
-        sources = [varying[index] for index in told_apart(mean, list(codes.values()))]
+        sources = [varying[index] for index in separable_sources(mean, list(codes.values()))]
         chosen = [codes[name] for name in sources]
         variances = fit(gains["gain"].to_numpy(float), mean, chosen)[2]
         fitted = dict(zip((*sources, RESIDUAL), map(float, variances), strict=True))
