@@ -120,21 +120,21 @@ def permuted(x: np.ndarray, y: np.ndarray, orders: np.ndarray, method: Method) -
 
 
 @lru_cache(maxsize=16)
-def _row_weights(rows: int, resamples: int) -> np.ndarray:
+def _row_weights(rows: int, resamples: int, seed: int) -> np.ndarray:
     """Return [resamples, rows]: how often each row is drawn when as many rows are drawn with
     replacement. The same for every pair of columns."""
-    generator = np.random.default_rng([0, 4, rows])
+    generator = np.random.default_rng([seed, 4, rows])
     return generator.multinomial(rows, np.full(rows, 1 / rows), size=resamples).astype(float)
 
 
 @lru_cache(maxsize=16)
-def _row_orders(rows: int, count: int) -> tuple[np.ndarray, bool]:
+def _row_orders(rows: int, count: int, seed: int) -> tuple[np.ndarray, bool]:
     """Return [orders, rows], and whether they are all possible orders, which they are if these are
     at most `count`."""
     if rows <= 12 and factorial(rows) <= count:
         return np.array(list(permutations(range(rows)))), True
     orders = np.tile(np.arange(rows), (count, 1))
-    return np.random.default_rng([0, 5, rows]).permuted(orders, axis=1), False
+    return np.random.default_rng([seed, 5, rows]).permuted(orders, axis=1), False
 
 
 def _row_interval(draws: np.ndarray, rows: int, method: Method) -> tuple[float, float]:
@@ -149,17 +149,17 @@ def _row_interval(draws: np.ndarray, rows: int, method: Method) -> tuple[float, 
     return float(low), float(high)
 
 
-def _permutation_p(x: np.ndarray, y: np.ndarray, method: Method, count: int) -> float:
+def _permutation_p(x: np.ndarray, y: np.ndarray, method: Method, count: int, seed: int) -> float:
     """Return the permutation p-value of no association (Pitman 1937), under which every order of y
     is equally likely. NaN if x or y does not vary."""
     observed = _observed(x, y, method)
     if not np.isfinite(observed):
         return NOTHING
-    orders, exact = _row_orders(len(x), count)
+    orders, exact = _row_orders(len(x), count, seed)
     return tail_share(observed, permuted(x, y, orders, method), exact)
 
 
-def _scipy_p(x: np.ndarray, y: np.ndarray, method: Method, count: int) -> float:
+def _scipy_p(x: np.ndarray, y: np.ndarray, method: Method, count: int, seed: int) -> float:
     """Return scipy's p-value: Student's t with n - 2 degrees of freedom for Spearman and Pearson;
     exact or normal for Kendall's tau-b."""
     if method != "kendall":
@@ -171,7 +171,7 @@ def _scipy_p(x: np.ndarray, y: np.ndarray, method: Method, count: int) -> float:
     return NOTHING if np.ptp(x) == 0 or np.ptp(y) == 0 else float(stats.kendalltau(x, y).pvalue)
 
 
-_TESTS: dict[Test, Callable[[np.ndarray, np.ndarray, Method, int], float]] = {
+_TESTS: dict[Test, Callable[[np.ndarray, np.ndarray, Method, int, int], float]] = {
     "permutation": _permutation_p,
     "scipy": _scipy_p,
 }
@@ -208,6 +208,7 @@ def _bootstrapped(
     values: np.ndarray,
     method: Method,
     resamples: int,
+    seed: int,
     resampled: dict[tuple[Method, bytes], np.ndarray],
 ) -> tuple[float, float]:
     """Return the `_row_interval` of the bootstrap of the `_coefficients` of `values` [rows, k]; NaN
@@ -219,7 +220,7 @@ def _bootstrapped(
     count, size = values.shape
     if count < _INTERVAL_ROWS or not resamples:
         return NOTHING, NOTHING
-    weights = _row_weights(count, resamples)
+    weights = _row_weights(count, resamples, seed)
     if method == "kendall" or size > 2:
         draws = _coefficients(values, weights, method)
     else:
@@ -257,6 +258,7 @@ def correlations(
     resamples: int = PERMUTATIONS,
     bootstrap: bool = True,
     controls: pd.DataFrame | None = None,
+    seed: int = 0,
 ) -> pd.DataFrame:
     """Correlate every column of x with every column of y, or all pairs of columns of x if y is
     None: columns COLUMNS, a row per pair and method.
@@ -266,7 +268,7 @@ def correlations(
     kendalltau (tau-b). low, high, p: see the module docstring, `_permutation_p` and `_scipy_p`.
     p_holm: p adjusted over all pairs of a method (Holm 1979). Below three rows, or if a column does
     not vary, everything but n is NaN. resamples: number of bootstrap draws and of permutations.
-    bootstrap: whether to compute intervals. The results are always the same for the same values.
+    bootstrap: whether to compute intervals. Deterministic for a `seed`.
 
     controls: columns (say, the log of the number of training examples) whose part is removed from
     both x and y. The coefficient is then `_partial`, on ranks for Spearman; Kendall's is the same
@@ -288,10 +290,10 @@ def correlations(
         if freedom >= _LEAST_ROWS - 2:
             estimate = float(settled(_coefficients(values, np.ones((1, count)), method))[0])
             if controls.empty:
-                p = _TESTS[test](values[:, 0], values[:, 1], method, resamples)
+                p = _TESTS[test](values[:, 0], values[:, 1], method, resamples, seed)
             else:
                 p = NOTHING if method == "kendall" else student_p(estimate, freedom)
-            interval = _bootstrapped(values, method, resamples * bootstrap, resampled)
+            interval = _bootstrapped(values, method, resamples * bootstrap, seed, resampled)
             numbers = estimate, *interval, p
         rows.append((first, second, method, *numbers, NOTHING, count))
     table = pd.DataFrame(rows, columns=COLUMNS)

@@ -230,16 +230,16 @@ def _chosen(claim: Claim, evidence: Evidence) -> Estimate:
 def _selected(claim: Claim, evidence: Evidence) -> dict[str, Estimate]:
     """Return the gains of the recipes that a claim is about, by name; NaN for those that the study
     lacks."""
+    recipes = evidence.recipes
     if claim.group == _CHOSEN:
         return {"chosen per target": _chosen(claim, evidence)}
     if claim.group == _TOGETHER:
-        names = {"all nine": plain(evidence.recipes, INTERMEDIATE_NAMES)}
-        return evidence.gains(claim, names)
-    if claim.group in VARIANTS:
-        names = {name: name for name in clean_variants(evidence.recipes, claim.group)}
-        return evidence.gains(claim, names)
-    singles = evidence.singles(claim)
-    return {name: singles[name] for name in claim.named or INTERMEDIATE_NAMES}
+        names = {"all nine": plain(recipes, INTERMEDIATE_NAMES)}
+    elif claim.group in VARIANTS:
+        names = {name: name for name in clean_variants(recipes, claim.group)}
+    else:
+        names = {name: plain(recipes, [name]) for name in claim.named or INTERMEDIATE_NAMES}
+    return evidence.gains(claim, names)
 
 
 def contrasts(claim: Claim, evidence: Evidence) -> list[Contrast]:
@@ -377,7 +377,6 @@ def joint_detectable_gain(
     if len(estimates) < needed or any(gain.count < 2 for gain in estimates):
         return NOTHING
     seeds, generator = min(gain.count for gain in estimates), np.random.default_rng([0, 8])
-    parts = [{part.level: part.variance for part in gain.parts} for gain in estimates]
     pulls = np.stack([gain.pulls for gain in estimates])
     # [studies, estimates, seeds]: each seed's gain minus the true gain. The mean over seeds has the
     # covariance pulls @ pulls.T.
@@ -389,7 +388,7 @@ def joint_detectable_gain(
     # Other items: the replicates that the estimates share, scaled to the variance that is not
     # already in the spread over seeds.
     shared = np.stack([gain.draws.sum(axis=1) for gain in estimates], axis=1)
-    spread, item_part = shared.std(axis=0), np.array([gain["items"] for gain in parts])
+    spread, item_part = shared.std(axis=0), np.array([gain.parts[1].variance for gain in estimates])
     scale = np.sqrt(item_part) / np.where(spread > 0, spread, 1)
     means = (
         means
@@ -420,9 +419,10 @@ def row(name: str, claim: Claim, evidence: Evidence) -> dict[str, Any]:
     average = evidence.draws.mean(estimates)
     estimate, low, high = average.numbers
     value = known(claim.published, AVERAGE, "gain").value
-    size = joint_detectable_gain(estimates, rule.needed, rule.support)
     if len(estimates) == 1 and rule.needed == 1:
         size = detectable_gain(estimates[0].parts, rule.support)
+    else:
+        size = joint_detectable_gain(estimates, rule.needed, rule.support)
     tested_value = estimates and not np.isnan(value)
     test = f"supported if the 95 % interval lies {claim.direction} 0"
     if claim.holds != "on average":

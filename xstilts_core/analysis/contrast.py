@@ -22,7 +22,7 @@ import pandas as pd
 
 from xstilts_core.analysis.gain_array import Estimate, Gains, answer_table, mean
 from xstilts_core.analysis.intervals import NOTHING
-from xstilts_core.analysis.mixed import described, mixed_effects, told
+from xstilts_core.analysis.mixed import known_intervals, mixed_effects
 from xstilts_core.analysis.recipes import transfers
 from xstilts_core.analysis.scores import ENGLISH, in_order
 from xstilts_core.analysis.significance import tail_share
@@ -159,20 +159,10 @@ def kind_effects(study: Study, table: pd.DataFrame) -> pd.DataFrame:
         name in kind and code != ENGLISH and transfers(study, name, task)
         for name, task, code in cells
     ]
-    rows = described(
-        table[np.array(selected, dtype=bool)],
-        {name: study.recipes[name].intermediate for name in kind},
-    )
+    rows = table[np.array(selected, dtype=bool)].dropna(subset=["gain"])
     rows = rows.assign(kind=rows["recipe"].map(kind), group=rows["task"].map(_target_group))
     fits = [
-        mixed_effects(rows[rows["group"] == group], "kind").assign(group=group)
+        mixed_effects(rows[rows["group"] == group], "kind", SEMANTIC).assign(group=group)
         for group in (LABELLING, REST)
     ]
-    effects = told(pd.concat(fits, ignore_index=True), rows["seed"].nunique())
-    # The model's reference is the more frequent kind; here it should always be the semantic one.
-    swapped = effects["reference"] == SYNTACTIC
-    effects.loc[swapped, ["level", "reference"]] = [SYNTACTIC, SEMANTIC]
-    effects.loc[swapped, ["estimate", "low", "high"]] = -effects.loc[
-        swapped, ["estimate", "high", "low"]
-    ].to_numpy()
-    return effects
+    return known_intervals(pd.concat(fits, ignore_index=True), rows["seed"].nunique())

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from xstilts_core import metrics
-from xstilts_core.analysis.items import CHUNK, Predictions, Run, blocks, read_predictions
+from xstilts_core.analysis.items import CHUNK, Predictions, Run, blocks, read_runs
 from xstilts_core.analysis.scores import AVERAGE, ENGLISH, recipe_order, settled, task_order
 from xstilts_core.analysis.significance import (
     PERMUTATIONS,
@@ -31,7 +31,7 @@ from xstilts_core.tasks import TARGET_NAMES
 _COLUMNS = ["recipe", "task", "gain", "unit", "units", "smallest", "p"]
 
 
-def _adjusted(rows: Sequence[tuple[object, ...]]) -> pd.DataFrame:
+def _adjusted(rows: Sequence[tuple[Any, ...]]) -> pd.DataFrame:
     """Return a table of tests with the columns _COLUMNS, p_holm and p_bh: p adjusted over all rows
     (Holm; Benjamini and Hochberg). smallest: the smallest p that this number of units can give."""
     table = pd.DataFrame(rows, columns=_COLUMNS)
@@ -119,11 +119,8 @@ def item_tests(study: Study) -> pd.DataFrame:
         recipes = [name for name in recipe_order(run[1] for run in runs) if name != BASELINE]
         if not recipes:
             continue
-        predictions = {path: read_predictions(path) for path in dict.fromkeys(runs.values())}
         generator = np.random.default_rng([0, 7, TARGET_NAMES.index(task)])
-        items, gains = swapped(
-            {run: predictions[path] for run, path in runs.items()}, recipes, PERMUTATIONS, generator
-        )
+        items, gains = swapped(read_runs(runs), recipes, PERMUTATIONS, generator)
         for name, values in gains.items():
             p = tail_share(values[0], values[1:], exact=False)
             test = "test item", items, 1 / (1 + PERMUTATIONS), p

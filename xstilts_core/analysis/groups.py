@@ -16,16 +16,22 @@ from itertools import product
 import numpy as np
 import pandas as pd
 
-from xstilts_core.analysis import mixed
 from xstilts_core.analysis.gain_array import Gains, mean
 from xstilts_core.analysis.intervals import NOTHING, detectable_gain, p_value
-from xstilts_core.analysis.mixed import EFFECTS, described, fact, mixed_effects
+from xstilts_core.analysis.mixed import (
+    EFFECTS,
+    TRAITS,
+    described,
+    fact,
+    known_intervals,
+    mixed_effects,
+)
 from xstilts_core.analysis.scores import ENGLISH
 from xstilts_core.analysis.significance import holm
 
 ALL = "all recipes"
 LANGUAGE = "language"
-GROUPS = ("script", "family", "word_order", "resource_level")
+GROUPS = TRAITS
 _COLUMNS = ["recipe", "factor", "level", "gain", "low", "high"]
 _COLUMNS += ["difference", "difference_low", "difference_high", "p", "p_holm"]
 _COLUMNS += ["detectable", "languages", "targets", "recipes", "seeds", "resampled"]
@@ -123,5 +129,5 @@ def language_effects(table: pd.DataFrame, recipes: Mapping[str, Sequence[str]]) 
         if models
         else pd.DataFrame(columns=EFFECTS)
     )
-    effects = mixed.told(effects, seeds)
+    effects = known_intervals(effects, seeds)
     return effects.assign(p_holm=holm(effects["p"].to_numpy(float)))

@@ -92,6 +92,12 @@ def read_predictions(path: Path, answers: bool = False) -> Predictions:
     return predictions
 
 
+def read_runs(files: Mapping[Run, Path]) -> dict[Run, Predictions]:
+    """Read the predictions of several runs, each file once."""
+    predictions = {path: read_predictions(path) for path in dict.fromkeys(files.values())}
+    return {run: predictions[path] for run, path in files.items()}
+
+
 def _aligned(runs: Sequence[Predictions]) -> pd.DataFrame:
     """Return the statistics of the runs of one language side by side: a row per item, with its id
     as index, and runs * columns columns.

@@ -30,16 +30,16 @@ NOTHING = 1e-12
 # digits, which is no measurement.
 _LAST_DIGITS = 1e-10
 # A source has no variance if the criterion (twice a log-likelihood) favors it over 0 by less.
-TOLD = 1e-6
+_LEAST_DIFFERENCE = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
 class Criterion:
-    """The criterion d(v) and its gradient. root [width, levels]: R; seen [width]: Q'y; rest: y'y
-    outside of Q; source [levels]: k; freedom: m."""
+    """The criterion d(v) and its gradient. root [width, levels]: R; projected [width]: Q'y;
+    rest: y'y outside of Q; source [levels]: k; freedom: m."""
 
     root: np.ndarray
-    seen: np.ndarray
+    projected: np.ndarray
     rest: float
     source: np.ndarray
     freedom: int
@@ -52,8 +52,8 @@ class Criterion:
             lower=True,
             check_finite=False,
         )
-        solution = cho_solve((lower, True), self.seen, check_finite=False)
-        squares = self.rest + float(self.seen @ solution)
+        solution = cho_solve((lower, True), self.projected, check_finite=False)
+        squares = self.rest + float(self.projected @ solution)
         value = 2 * float(np.log(np.diag(lower)).sum()) + self.freedom * float(np.log(squares))
         spread = (solve_triangular(lower, self.root, lower=True, check_finite=False) ** 2).sum(
             axis=0
@@ -84,16 +84,16 @@ def lowest(criterion: Criterion, count: int) -> np.ndarray:
             bounds=bounds,
             options=options,
         )
-        if optimum.fun < least - TOLD:
+        if optimum.fun < least - _LEAST_DIFFERENCE:
             best, least = np.exp(optimum.x), float(optimum.fun)
     for index in np.argsort(best):
         reduced = np.where(np.arange(count) == index, 0.0, best)
-        if criterion.at(reduced)[0] <= criterion.at(best)[0] + TOLD:
+        if criterion.at(reduced)[0] <= criterion.at(best)[0] + _LEAST_DIFFERENCE:
             best = reduced
     return best
 
 
-def told_apart(fixed: np.ndarray, levels: Sequence[np.ndarray]) -> list[int]:
+def separable_sources(fixed: np.ndarray, levels: Sequence[np.ndarray]) -> list[int]:
     """Return the indices of the sources whose variances can be separated from the noise and from
     those of earlier sources.
 

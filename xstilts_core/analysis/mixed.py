@@ -21,14 +21,14 @@ import pandas as pd
 from scipy.special import chdtri, stdtr, stdtrit
 
 from xstilts_core.analysis.intervals import NOTHING, ONE_SEED
-from xstilts_core.analysis.likelihood import fit, told_apart
+from xstilts_core.analysis.likelihood import fit, separable_sources
 from xstilts_core.analysis.scores import settled
 from xstilts_core.errors import unknown
 from xstilts_core.languages import LANGUAGES
 from xstilts_core.tasks import task
 
-_TRAITS = ("script", "family", "word_order", "resource_level")
-_UNITS = {"kind": "recipe", **dict.fromkeys(_TRAITS, "language")}
+TRAITS = ("script", "family", "word_order", "resource_level")
+_UNITS = {"kind": "recipe", **dict.fromkeys(TRAITS, "language")}
 _RANDOM = ("task", "language", "seed", "recipe")
 EFFECTS = ["effect", "level", "reference", "estimate", "low", "high", "p", "units", "reason"]
 _SHARES = ["source", "variance", "low", "high", "share", "levels", "reason"]
@@ -53,7 +53,7 @@ def described(table: pd.DataFrame, recipes: Mapping[str, Sequence[str]]) -> pd.D
     for name, tasks in recipes.items():
         task_kinds = [task(entry, f"recipe {name}").kind for entry in tasks]
         kinds[name] = "several tasks" if len(tasks) > 1 else "".join(task_kinds)
-    traits = {name: [fact(code, name) for code in table["language"]] for name in _TRAITS}
+    traits = {name: [fact(code, name) for code in table["language"]] for name in TRAITS}
     return table.assign(kind=table["recipe"].map(kinds), **traits).dropna(subset=["gain"])
 
 
@@ -64,9 +64,9 @@ def _levels(table: pd.DataFrame, source: str) -> np.ndarray:
     return codes
 
 
-def mixed_effects(table: pd.DataFrame, factor: str) -> pd.DataFrame:
+def mixed_effects(table: pd.DataFrame, factor: str, reference: str = "") -> pd.DataFrame:
     """Return the effects of a factor in points, from `described`: columns EFFECTS, a row for each
-    level except the reference, which is the most frequent one.
+    level except the reference: `reference`, or the most frequent level if there is no such level.
 
     estimate: points of gain above the reference. low, high: 95 %, Student's t; p: two-sided; NaN,
     with the reason, if the gains do not vary around the model at all. units: the number of recipes
@@ -76,7 +76,7 @@ def mixed_effects(table: pd.DataFrame, factor: str) -> pd.DataFrame:
     if factor not in _UNITS:
         raise unknown("factor", factor, _UNITS)
     unit = _UNITS[factor]
-    names = list(table[factor].value_counts().index)
+    names = sorted(table[factor].value_counts().index, key=lambda name: name != reference)
     units, width = table[unit].nunique(), len(names) - 1
     freedom, reason = units - 1 - width, ""
     if table.empty:
@@ -103,7 +103,7 @@ def mixed_effects(table: pd.DataFrame, factor: str) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=EFFECTS)
 
 
-def told(effects: pd.DataFrame, seeds: int) -> pd.DataFrame:
+def known_intervals(effects: pd.DataFrame, seeds: int) -> pd.DataFrame:
     """Return the effects, without intervals and p if there is one seed, because the variation
     between seeds is then unknown."""
     if seeds > 1:
@@ -150,7 +150,7 @@ def variance_shares(table: pd.DataFrame) -> pd.DataFrame:
     fitted: dict[str, float] = {}
     if varying and freedom > 0:
         mean, codes = np.ones((len(gains), 1)), {name: _levels(gains, name) for name in varying}
-        sources = [varying[index] for index in told_apart(mean, list(codes.values()))]
+        sources = [varying[index] for index in separable_sources(mean, list(codes.values()))]
         chosen = [codes[name] for name in sources]
         variances = fit(gains["gain"].to_numpy(float), mean, chosen)[2]
         fitted = dict(zip((*sources, RESIDUAL), map(float, variances), strict=True))

@@ -180,40 +180,32 @@ def _benchmark_table(
     all_draws = gain_draws(scores, items, codes, targets=draws.tasks)
     chosen = development_gains(development, draws.cells, draws.tasks).idxmax()
     gains = {task: all_draws.gain(recipe, task) for task, recipe in chosen.items()}
+    complete = set(gains) == set(draws.tasks) == set(XTREME)
+    gains[AVERAGE] = all_draws.mean(list(gains.values()) if complete else [])
     rows = []
-    for task in draws.tasks:
+    for task in (*draws.tasks, AVERAGE):
         before, after = known(_ENCODER, task), known(_SYSTEM, task).value
-        paper, recipe = after - before.value, chosen.get(task, "")
-        text = _ranged(gains[task]) if recipe else ""
-        gap = _ranged(gains[task], paper) if recipe else ""
-        difference = _published(base[task] - before.value, sign=True)
+        recipe, value = chosen.get(task, ""), gains.get(task, all_draws.nothing(np.nan))
+        paper, difference = after - before.value, _published(base[task] - before.value, sign=True)
+        if task == AVERAGE:
+            paper = known("chosen", AVERAGE, "gain").value
+        gap = UNCONFIRMED if np.isnan(paper) else _ranged(value, paper)
+        split = f" ({before.split})" if before.split else ""
         rows.append(
             {
                 "target": task,
-                "metric": TASKS[task].metric,
+                "metric": TASKS[task].metric if task in TASKS else "",
                 BASELINE: number(base[task]),
-                "XLM-R Large": _published(before.value)
-                + (f" ({before.split})" if before.split else ""),
+                "XLM-R Large": _published(before.value) + split,
                 "difference": difference if np.isfinite(base[task]) else "",
                 "chosen": recipe,
-                "gain": "0 (the baseline)" if recipe == BASELINE else text,
+                "gain": "0 (the baseline)" if recipe == BASELINE else _ranged(value),
                 "X-STILTs": _published(after),
                 "gain (published)": _published(paper, sign=True),
-                "difference of gains": UNCONFIRMED if np.isnan(paper) else gap,
+                "difference of gains": gap if complete or task != AVERAGE else _PART,
             }
         )
-    paper = known("chosen", AVERAGE, "gain").value
-    complete = set(gains) == set(draws.tasks) == set(XTREME)
-    average = all_draws.mean(list(gains.values()) if complete else [])
-    last = {
-        "target": AVERAGE,
-        BASELINE: number(base[AVERAGE]),
-        **dict.fromkeys(("XLM-R Large", "difference", "X-STILTs"), UNCONFIRMED),
-        "gain": _ranged(average),
-        "gain (published)": _published(paper, sign=True),
-        "difference of gains": _ranged(average, paper) if complete else _PART,
-    }
-    return pd.DataFrame([*rows, last]).fillna("")
+    return pd.DataFrame(rows)
 
 
 def _language_table(scores: pd.DataFrame) -> pd.DataFrame:

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from xstilts_core import results
-from xstilts_core.analysis.items import ItemScores, Run, read_predictions, resample
+from xstilts_core.analysis.items import ItemScores, Run, read_runs, resample
 from xstilts_core.analysis.scores import comparable, in_order, left_out, recipe_order
 from xstilts_core.errors import unknown
 from xstilts_core.phases import learnt
@@ -163,9 +163,8 @@ def item_scores(study: Study, draws: int = DRAWS) -> ItemScores:
     task has a generator of its own."""
     scores: dict[tuple[str, str, str, int], np.ndarray] = {}
     for task, files in prediction_files(study).items():
-        predictions = {path: read_predictions(path) for path in dict.fromkeys(files.values())}
         generator = np.random.default_rng([0, TARGET_NAMES.index(task)])
-        runs = resample({run: predictions[path] for run, path in files.items()}, draws, generator)
+        runs = resample(read_runs(files), draws, generator)
         scores |= {(task, *run): values for run, values in runs.items()}
     return scores
 
