@@ -315,6 +315,21 @@ def test_status_grid_speaks_in_words():
     assert found.index("intermediate") < found.index("mnli")
 
 
+@pytest.mark.parametrize(("low", "said"), [(1.0, "filled: it excludes 0"), (NAN, "no interval")])
+def test_differences_of_any_kind(low, said):
+    """A row per difference, its group before the first of its rows, and a note from the template."""
+    rows = [
+        ("mnli", "noise", "average", 2.0, low, low + 2, 3),
+        ("mnli", "none", "average", 0.5, low, low, 3),
+    ]
+    table = pd.DataFrame(rows, columns=["group", "row", "panel", "value", "low", "high", "seeds"])
+    found = texts(figures.forest(table.iloc[:1], "gain with noise", source="Runs of made_up."))
+    assert {"mnli: noise", "average", "gain with noise, points"} <= set(found)
+    (note,) = [" ".join(text.split()) for text in found if "Dot: the mean" in text]
+    assert said in note and note.endswith("n = 1 differences. Runs of made_up.")
+    assert "none" in texts(figures.forest(table, "gain with noise"))
+
+
 def test_training_curves():
     log = pd.DataFrame(
         [("a", "none", 1, "mnli", step, 3 / step) for step in range(1, 5)],

@@ -33,6 +33,7 @@ from xstilts_core.report.figures.forest import (
     data_relations_figure,
     difference_plot,
     domain_differences,
+    forest,
     group_gains,
     language_panels,
 )
@@ -52,6 +53,7 @@ __all__ = [
     "difference_plot",
     "domain_differences",
     "finish",
+    "forest",
     "group_gains",
     "heat_map",
     "language_panels",

@@ -117,9 +117,9 @@ def save_table(frame: pd.DataFrame, folder: Path, name: str, digits: int = 1) ->
     paths = [folder / f"{_check_name(name)}.{kind}" for kind in _TABLES]
     write_text(paths[0], table.to_csv(index=False))
     numbers = set(table.select_dtypes("number"))
-    lengths = table.astype(str).apply(lambda column: column.str.len().max())
-    kinds = {name: "p{50mm}" if lengths[name] > _LONG_CELL else "l" for name in table}
-    columns = "".join("r" if name in numbers else kinds[name] for name in table)
+    lengths = {key: text.str.len().max() for key, text in table.astype(str).items()}
+    kinds = {key: "p{50mm}" if lengths[key] > _LONG_CELL else "l" for key in table}
+    columns = "".join("r" if key in numbers else kinds[key] for key in table)
     head, *body = (
         " & ".join(latex(value, digits) for value in row) + r" \\"
         for row in (table.columns, *table.itertuples(index=False, name=None))

@@ -147,6 +147,13 @@ def _forest(figure: PrintFigure, table: pd.DataFrame, title: str) -> dict[str, A
 
 
 @printed
+def forest(figure: PrintFigure, table: pd.DataFrame, title: str) -> dict[str, Any]:
+    """Draw differences of any kind with their intervals, for a question of one's own; `_forest` has
+    the columns."""
+    return _forest(figure, table, title)
+
+
+@printed
 def contrast_rows(figure: PrintFigure, table: pd.DataFrame) -> dict[str, Any]:
     """Draw a row per contrast, from `contrasts`, with its 95 % interval; the planned contrast comes
     first, in bold."""
