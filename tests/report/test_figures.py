@@ -14,8 +14,8 @@ from seaborn.utils import relative_luminance
 
 from xstilts_core.errors import UsageError
 from xstilts_core.report import figures
-from xstilts_core.report.figures.cells import ink_on, scale
-from xstilts_core.report.figures.style import NOTHING, PALE, diverging, gain_limits
+from xstilts_core.report.figures.cells import scale
+from xstilts_core.report.figures.style import NOTHING, PALE, diverging, gain_limits, ink_on
 from xstilts_core.wording.numbers import coefficient, ends, signed, span, told, typeset
 
 NAN = float("nan")

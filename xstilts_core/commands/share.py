@@ -6,8 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from xstilts_core.commands.places import place, require_folder
-from xstilts_core.commands.study import load
+from xstilts_core.commands.places import load, place, require_folder
 from xstilts_core.errors import UsageError
 from xstilts_core.files.paths import expanded
 

@@ -14,8 +14,7 @@ from matplotlib.colors import to_hex
 from xstilts_core.explore import text
 from xstilts_core.languages import LANGUAGES
 from xstilts_core.phases.learnt import marked
-from xstilts_core.report.figures.cells import ink_on
-from xstilts_core.report.figures.style import NOTHING, diverging
+from xstilts_core.report.figures.style import NOTHING, diverging, ink_on
 from xstilts_core.tasks import TASKS
 from xstilts_core.wording.numbers import decimals, ends, signed, told
 

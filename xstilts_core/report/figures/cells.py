@@ -13,7 +13,6 @@ from matplotlib.axes import Axes
 from matplotlib.colors import Colormap, ListedColormap, Normalize
 from matplotlib.patches import Rectangle
 from matplotlib.text import Text
-from seaborn.utils import relative_luminance
 
 from xstilts_core.analysis.scores import AVERAGE, settled
 from xstilts_core.languages import LANGUAGES
@@ -25,14 +24,13 @@ from xstilts_core.report.figures.style import (
     NothingToDraw,
     PrintFigure,
     diverging,
+    ink_on,
     printed,
 )
 from xstilts_core.study.spec import BASELINE
 from xstilts_core.wording.numbers import coefficient, ends, signed, told, typeset
 
 _DASH = "\N{EN DASH}"
-# Black and white have the same contrast on a color of this relative luminance.
-_MIDDLE_LUMINANCE = (1.05 * 0.05) ** 0.5 - 0.05
 _FIRST_STAGES = ("pretrain", "intermediate")
 _STATES = MappingProxyType(
     {
@@ -50,12 +48,6 @@ SIGNS = MappingProxyType(
 _NO_LABELS: Mapping[str, str] = MappingProxyType({})
 # In a larger table, insignificant numbers would hide the significant ones.
 _MOST_NUMBERED_CELLS = 150
-
-
-def ink_on(color: Sequence[float]) -> str:
-    """Return "black" or "white", whichever has more contrast on the RGB color: at least 4.58 by
-    WCAG 2, which requires 4.5 for small text. INK instead of black would give less on some."""
-    return "black" if relative_luminance(color) > _MIDDLE_LUMINANCE else "white"
 
 
 def scale(values: pd.Series) -> float:

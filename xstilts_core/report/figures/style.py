@@ -20,6 +20,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import ArrayLike
 from PIL import Image
+from seaborn.utils import relative_luminance
 
 from xstilts_core.errors import UsageError
 from xstilts_core.wording.text import note
@@ -36,10 +37,18 @@ NOTHING = "#f0f0f0"
 # Okabe and Ito (2008): distinguishable with any color vision.
 BLUE, ORANGE, GREEN, GRAY = "#0072B2", "#D55E00", "#009E73", "#999999"
 PALETTE = (BLUE, ORANGE, GREEN, "#CC79A7", "#56B4E9", "#E69F00", "#000000", GRAY)
+# Black and white have the same contrast on a color of this relative luminance.
+_MIDDLE_LUMINANCE = (1.05 * 0.05) ** 0.5 - 0.05
 
 SETTINGS = mpl.rc_params_from_file(
     Path(__file__).with_name("print.mplstyle"), use_default_template=False
 )
+
+
+def ink_on(color: Sequence[float]) -> str:
+    """Return "black" or "white", whichever has more contrast on the RGB color: at least 4.58 by
+    WCAG 2, which requires 4.5 for small text. INK instead of black would give less on some."""
+    return "black" if relative_luminance(color) > _MIDDLE_LUMINANCE else "white"
 
 
 @contextmanager
