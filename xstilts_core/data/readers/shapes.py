@@ -146,10 +146,9 @@ def _pair(row: Row, first: str, *others: str) -> PairExample | None:
 
 def _abstract(row: Row, question: str, abstract: str, decision: str) -> PairExample:
     """Read a question about an abstract: {contexts: its parts} on the hub, a list in files."""
-    query, parts = row.text(question), row.get(abstract, object)
-    if isinstance(parts, dict):
-        parts = row.object(abstract).get("contexts", list)
-    if not isinstance(parts, list) or not all(isinstance(part, str) for part in parts):
+    query, on_hub = row.text(question), isinstance(row.get(abstract, object), dict)
+    parts = row.object(abstract).get("contexts", list) if on_hub else row.get(abstract, list)
+    if not all(isinstance(part, str) for part in parts):
         raise row.wrong(f"{abstract} must be texts")
     label = row.label(row.get(decision, object))
     return PairExample("", query, " ".join(map(str.strip, parts)), label)
