@@ -102,7 +102,7 @@ def foresee(studies: Sequence[Any], jobs: int, profile: str) -> int:
     """Print what would be run and an estimate of its time, memory and disk space."""
     from xstilts_core.jobs import aside, grid, sharing
     from xstilts_core.jobs.estimate import forecast
-    from xstilts_core.jobs.runner import visible_gpus
+    from xstilts_core.jobs.machine import visible_gpus
     from xstilts_core.report import summary
 
     walls = []

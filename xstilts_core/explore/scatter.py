@@ -21,7 +21,7 @@ from xstilts_core.explore.page import Page, picture
 from xstilts_core.explore.reader import Reader
 from xstilts_core.explore.text import note, visible
 from xstilts_core.languages import LANGUAGES
-from xstilts_core.report import figures
+from xstilts_core.report.figures import curves
 from xstilts_core.report.figures.cells import SIGNS
 from xstilts_core.report.figures.style import FULL
 from xstilts_core.study import Study
@@ -164,7 +164,7 @@ def scatter_html(
 ) -> Markup:
     """Return points and statistics of two variables as HTML."""
     colors = selected.groups.get(color)
-    figure = figures.scatter(selected.values, x, y, colors, labels, selected.caution, width=width)
+    figure = curves.scatter(selected.values, x, y, colors, labels, selected.caution, width=width)
     return picture(figure, f"{y} against {x}, a point per row") + statistics(selected.values, x, y)
 
 

@@ -19,7 +19,7 @@ from xstilts_core.files import disk, locks
 from xstilts_core.files.paths import home, search_path
 from xstilts_core.jobs import aside, cluster, sharing, stopping
 from xstilts_core.jobs.kernel_server import serving
-from xstilts_core.jobs.runner import visible_gpus
+from xstilts_core.jobs.machine import cores, visible_gpus
 from xstilts_core.study import Study, study_file
 
 LOG = "grid.log"
@@ -29,19 +29,6 @@ _MOST_PER_CORE, _MOST_IN_QUEUE = 4, 10_000
 # The processes below a killed driver end within a second or two.
 _SECONDS_TO_END, _SECONDS_TO_FOLLOW = 15, 5
 Follow = Callable[["subprocess.Popen[bytes]"], object]
-
-
-def cores() -> int:
-    """Return the number of cores that this process may use: its CPU affinity, or a container's
-    quota if that is smaller."""
-    count = (
-        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    )
-    try:
-        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text(encoding="ascii").split()
-        return max(1, min(count, int(quota) // int(period)))
-    except (OSError, ValueError):
-        return count
 
 
 def usual_jobs(profile: str = "local") -> int:

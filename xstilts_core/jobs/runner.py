@@ -23,6 +23,7 @@ from xstilts_core.errors import UsageError, unknown
 from xstilts_core.files import disk, locks
 from xstilts_core.files.paths import home
 from xstilts_core.jobs import aside, lifeline, sharing, stopping
+from xstilts_core.jobs.machine import visible_gpus
 from xstilts_core.jobs.notebook import NotebookFailure, declared, notebook_path, run_notebook
 from xstilts_core.study import Study
 from xstilts_core.study.spec import SPECS, Spec, make
@@ -46,17 +47,6 @@ def only_writer(folder: Path) -> Iterator[bool]:
         locks.inherit(lock)
         os.utime(folder / results.LOCK)  # records when the last run in this folder began
         yield waited > 1
-
-
-def visible_gpus() -> list[str]:
-    """Return the ids of the NVIDIA GPUs that this process may use, without importing torch."""
-    chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if chosen is not None:
-        return [name.strip() for name in chosen.split(",") if name.strip()]
-    return sorted(
-        (path.name[6:] for path in Path("/dev").glob("nvidia[0-9]*")),
-        key=lambda name: (len(name), name),
-    )
 
 
 @contextmanager
