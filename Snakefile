@@ -24,7 +24,6 @@ HERE = "" if "grid" in config else f"{os.path.relpath(STUDY.root)}/"
 PLACES = [f"--outputs={STUDY.outputs}", *([f"--data-root={STUDY.data_root}"] if STUDY.data_root else [])]
 # exec: the runner takes the shell's place, so that it is Snakemake itself whose end it sees and follows.
 RUN = "exec " + shlex.join([sys.executable, "-m", "xstilts_core.jobs.runner", "--with-parent", *PLACES, STUDY.file])
-PAGE = shlex.join([sys.executable, "-m", "xstilts_core.report.webpage", *PLACES, STUDY.file])
 THREADS = int(SETTINGS.get("threads", 1))
 RESULTS = [f"{HERE}{spec.folder.relative_to(STUDY.root)}/result.json" for spec in STUDY.specs]
 REPORTS = [f"{HERE}report/{name}/result.json" for name in STUDY.reports]
@@ -158,4 +157,7 @@ rule report:
 rule html:
     input: REPORTS
     output: f"{HERE}report/index.html"
-    shell: "{PAGE}"
+    run:
+        from xstilts_core.report import webpage
+
+        webpage.build(STUDY)

@@ -88,3 +88,15 @@ class RankingExample:
 
 
 Example = PairExample | ChoiceExample | SpanExample | TagsExample | SentenceExample | RankingExample
+
+
+@dataclass(frozen=True, slots=True)
+class TranslationCount:
+    """Training examples of a part in a language. found: matched by id; filled: replaced by others
+    of the published set; dropped: lost."""
+
+    part: str
+    language: str
+    found: int
+    filled: int = 0
+    dropped: int = 0

@@ -20,10 +20,9 @@ from xstilts_core.encoders import loading, trial
 from xstilts_core.encoders.states import traits
 from xstilts_core.errors import UsageError
 from xstilts_core.files import encoder_files
-from xstilts_core.files.encoder_files import SHIPPED, shipped
+from xstilts_core.files.encoder_files import LANGUAGE_HEAD, SHIPPED, shipped
 from xstilts_core.files.paths import expanded, home
 from xstilts_core.packing import Sequences, flat_hidden
-from xstilts_core.results import LANGUAGE_HEAD
 from xstilts_core.study import precision
 
 # Names of the head modules in transformers' masked language models, in the order in which they are

@@ -31,8 +31,6 @@ LOGGED = ("step", "loss", "dev", "tokens_per_second", "padding")
 FAILURE = "failure.txt"
 LOCK = ".lock"
 SCORES = "scores.csv"
-# File beside a model's weights that holds the head of a masked language model.
-LANGUAGE_HEAD = "language_head.safetensors"
 # A kernel under the runner writes its result under this name. It becomes result.json once the
 # notebook's copy is on the disk too.
 UNFINISHED = ".result.json.unfinished"
@@ -240,13 +238,8 @@ def rows(results: Iterable[Result]) -> list[tuple[Any, ...]]:
     table = []
     for result in results:
         spec = result.spec
-        key = (
-            spec["study"],
-            result.phase,
-            spec.get("recipe", ""),
-            spec["seed"],
-            spec.get("train_on", ""),
-        )
+        recipe, train_on = (spec.get(name, "") for name in ("recipe", "train_on"))
+        key = (spec["study"], result.phase, recipe, spec["seed"], train_on)
         for score in result.scores:
             table.append(
                 (*key, score.task, score.language, score.split, score.metric, score.value, score.n)
@@ -343,10 +336,7 @@ def state(spec: Spec, below: DataRoots | None = None) -> State:
 
 def difference(result: Result, spec: Spec, below: DataRoots | None = None) -> str:
     """Explain what has changed since a result was made; "" if it is the one that `spec` requests
-    (identity.py).
-
-    Results kept in reference/ are shown as they are: nobody makes them again.
-    """
+    (identity.py). Results kept in reference/ are shown as they are: nobody makes them again."""
     if REFERENCE in result.provenance:
         return ""
     if reason := identity.difference(result.identity, identity.of_spec(spec)):

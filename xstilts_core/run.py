@@ -14,7 +14,7 @@ import torch
 from xstilts_core import model, results
 from xstilts_core import train as loop
 from xstilts_core.checkpoint import Checkpoint
-from xstilts_core.data import hub_lock, sampling
+from xstilts_core.data import hub_client, sampling
 from xstilts_core.data.source import source_of
 from xstilts_core.errors import UsageError
 from xstilts_core.evaluate import Scored, as_scores, format_with_pool, score, write_predictions
@@ -136,7 +136,7 @@ class Run(Generic[Kind]):
         seconds = time.perf_counter() - self.started + details.get("earlier_seconds", 0.0)
         machine, revisions, dtype = (
             model.device_name(device),
-            hub_lock.revisions(self.spec),
+            hub_client.revisions(self.spec),
             precision(self.spec),
         )
         facts = {

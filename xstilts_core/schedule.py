@@ -10,11 +10,10 @@ from itertools import accumulate
 import numpy as np
 from torch import nn
 
-from xstilts_core.examples import Example
+from xstilts_core.examples import Example, TranslationCount
 from xstilts_core.streams import Stream, mixture
 from xstilts_core.study.spec import IntermediateSpec, Tuning
 from xstilts_core.tasks import Task
-from xstilts_core.translation.translated import Count
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +82,7 @@ class Learner:
     head: nn.Module
     streams: list[Stream]
     development: list[Example]
-    counts: tuple[Count, ...] = ()
+    counts: tuple[TranslationCount, ...] = ()
 
 
 def cap(spec: Tuning, learners: Sequence[Learner]) -> int:

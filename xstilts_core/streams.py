@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from xstilts_core.formats import Batch, Encoded, batch_of, gather, select
+from xstilts_core.formats.format import Batch, batch_of, gather, select
+from xstilts_core.formats.tokens import Encoded
 from xstilts_core.packing import budgeted
 
 

@@ -114,6 +114,7 @@ class Best:
             module.train()
         if isfinite(score) and (self.outcome.best_score is None or score > self.outcome.best_score):
             self.outcome.best_score, self.outcome.best_step, self.since = score, step, 0
+            self.weights = []  # two copies at once would be the peak of memory
             self.weights = [trained_weights(module) for module in self.modules]
         else:
             self.since += 1
@@ -261,8 +262,9 @@ def identity(
         )
         rows.append([stream.name, len(encoded), fingerprint(arrays)])
     return {
+        # Frozen weights are the encoder's own. Reading them would load all of its mapped file.
         "starting weights": fingerprint(
-            value for module in modules for value in module.state_dict().values()
+            value for module in modules for value in trained_weights(module).values()
         ),
         "training rows": rows,
         "mixture": probabilities.tolist(),

@@ -1,6 +1,8 @@
 """Analysis on hand-written frames whose answers can be worked out on paper."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +10,7 @@ import pandas as pd
 import pytest
 
 from xstilts_core import analysis
-from xstilts_core.analysis.runs import log_lines
+from xstilts_core.analysis.study_runs import log_lines
 from xstilts_core.errors import UsageError
 from xstilts_core.report import tables
 from xstilts_core.results import COLUMNS
@@ -341,3 +343,14 @@ def test_training_summary():
         70.0,
     ]
     assert analysis.training(log.iloc[:0]).empty
+
+
+def test_a_name_of_the_package_is_imported_when_it_is_used():
+    code = "import sys, xstilts_core.analysis; print('numpy' in sys.modules)"
+    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert printed.stdout.strip() == "False", printed.stderr
+    names = [name for module in analysis._NAMES.values() for name in module]
+    assert len(set(names)) == len(names) and set(names) <= set(dir(analysis))
+    assert all(callable(getattr(analysis, name)) for name in names)
+    with pytest.raises(AttributeError, match="no attribute 'gain_tabel'"):
+        _ = analysis.gain_tabel

@@ -9,10 +9,18 @@ from made_claims import MISSING, NOTHING, claim, decided, estimate, gains_in, li
 from made_studies import load
 from matplotlib.text import Text
 
-from xstilts_core.analysis import claims, verdicts
-from xstilts_core.analysis.claims import Contrast, Found
-from xstilts_core.analysis.hierarchy import half_width
-from xstilts_core.analysis.verdicts import CONTRADICTED, NOT_MEASURED, SUPPORTED, UNDECIDED
+from xstilts_core.analysis import claims
+from xstilts_core.analysis.claims import (
+    CONTRADICTED,
+    NOT_MEASURED,
+    SUPPORTED,
+    UNDECIDED,
+    Contrast,
+    Evidence,
+)
+from xstilts_core.analysis.intervals import half_width
+from xstilts_core.analysis.published import known
+from xstilts_core.analysis.recipes import clean_variants, plain, variants
 from xstilts_core.errors import UsageError
 from xstilts_core.report import figures, tables
 from xstilts_core.study.recipe import Recipe
@@ -36,7 +44,11 @@ def test_the_file_says_what_the_paper_claims():
         "translated",
     ):
         assert word in text, word
-    numbers = {name: claims.number(entry) for name, entry in found.items() if entry.published}
+    numbers = {
+        name: known(entry.published, "average", "gain").value
+        for name, entry in found.items()
+        if entry.published
+    }
     assert numbers == {
         "squad_average": 8.2,
         "mnli_average": 7.5,
@@ -73,7 +85,7 @@ def test_one_difference_is_decided_by_its_interval():
     assert decided(claim(direction="below"), listed(-5)) == SUPPORTED
     assert decided(claim(), listed(0.5)) == UNDECIDED
     assert decided(claim(), [Contrast("a", MISSING)]) == NOT_MEASURED
-    assert verdicts.verdict(claim(), [Contrast("a", estimate(9.0))], NOTHING) == (
+    assert claims.verdict(claim(), [Contrast("a", estimate(9.0))], NOTHING) == (
         UNDECIDED,
         "no interval: one seed",
     )
@@ -94,7 +106,7 @@ def test_several_differences():
 
 
 def test_levels_of_the_partial_conjunction():
-    need = verdicts.needs(claim("for all but one"), 9)
+    need = claims.rule_of(claim("for all but one"), 9)
     assert (need.needed, need.support, need.contradict) == (8, 1 - 0.05 / 2, 1 - 0.05 / 8)
     # An interval that excludes 0 at 95 % but not at the level that nine chances to fail demand.
     close = estimate(-3.2, -2.0, -2.6)
@@ -113,23 +125,17 @@ def test_variants_are_compared_with_the_same_recipe_without():
         "qqp_mlm": Recipe(intermediate=["qqp"], mlm=0.5),
         "all": Recipe(intermediate=list(INTERMEDIATE_NAMES), cap=8),
     }
-    assert claims.variants(recipes, "translated") == [
-        ("mnli_de", "mnli"),
-        ("mnli_de_500", "mnli_500"),
-    ]
-    assert claims.variants(recipes, "mlm") == [("mnli_mlm", "mnli"), ("qqp_mlm", "")]
-    assert (
-        claims.plain(recipes, INTERMEDIATE_NAMES) == "all"
-        and claims.plain(recipes, ["mnli"]) == "mnli"
-    )
+    assert variants(recipes, "translated") == {"mnli_de": "mnli", "mnli_de_500": "mnli_500"}
+    assert variants(recipes, "mlm") == {"mnli_mlm": "mnli", "qqp_mlm": ""}
+    assert plain(recipes, INTERMEDIATE_NAMES) == "all" and plain(recipes, ["mnli"]) == "mnli"
     recipes["mnli_de_noise"] = Recipe(intermediate=["mnli"], data_languages=["de"], noise=0.4)
     recipes["mnli_texts"] = Recipe(intermediate=["mnli"], mlm=1.0, mlm_documents=9)
-    assert claims.tested(recipes, "translated") == [
-        ("mnli_de", "mnli"),
-        ("mnli_de_500", "mnli_500"),
-    ], "noise is no translation"
-    assert claims.tested(recipes, "mlm") == [("mnli_mlm", "mnli"), ("mnli_texts", "mnli")]
-    assert claims.plain(recipes, ["qqp"]) == "", (
+    assert clean_variants(recipes, "translated") == {
+        "mnli_de": "mnli",
+        "mnli_de_500": "mnli_500",
+    }, "noise is no translation"
+    assert clean_variants(recipes, "mlm") == {"mnli_mlm": "mnli", "mnli_texts": "mnli"}
+    assert plain(recipes, ["qqp"]) == "", (
         "with masked language modeling beside it is no plain recipe"
     )
 
@@ -140,12 +146,12 @@ def test_a_recipe_with_its_own_training_settings_is_plain_if_it_is_the_only_one(
         "mnli": Recipe(intermediate=["mnli"], train_examples=5000, epochs=2),
         "qqp": Recipe(intermediate=["qqp"], noise=0.1, data_languages=["de"]),
     }
-    assert claims.plain(recipes, ["mnli"]) == "mnli"
-    assert claims.plain(recipes, ["qqp"]) == ""
+    assert plain(recipes, ["mnli"]) == "mnli"
+    assert plain(recipes, ["qqp"]) == ""
     recipes["mnli_100"] = Recipe(intermediate=["mnli"], train_examples=100)
-    assert claims.plain(recipes, ["mnli"]) == "", "one of several sizes"
+    assert plain(recipes, ["mnli"]) == "", "one of several sizes"
     recipes["mnli_as_all"] = Recipe(intermediate=["mnli"])
-    assert claims.plain(recipes, ["mnli"]) == "mnli_as_all"
+    assert plain(recipes, ["mnli"]) == "mnli_as_all"
 
 
 def test_claims_on_variants():
@@ -156,11 +162,10 @@ def test_claims_on_variants():
     worse = gains_in({"mnli": 5.0, "ccg": 1.0, "mnli_mlm": 4.0, "ccg_mlm": -1.0})
     table = pd.DataFrame(
         [
-            verdicts.row(name, entry, Found(worse, recipes, pd.DataFrame()))
+            claims.row(name, entry, Evidence(worse, recipes, pd.DataFrame()))
             for name, entry in claims.claims().items()
             if entry.recipes != "chosen"
-        ],
-        columns=verdicts.TABLE,
+        ]
     ).set_index("name")
     assert table.loc["plain_beats_mlm", ["verdict", "estimate"]].tolist() == [
         SUPPORTED,
@@ -169,9 +174,9 @@ def test_claims_on_variants():
     assert table.loc["mlm_not_consistent", ["verdict", "below"]].tolist() == [SUPPORTED, 2]
     assert table.loc["plain_beats_translated", "verdict"] == NOT_MEASURED
     better = gains_in({"mnli": 5.0, "ccg": 1.0, "mnli_mlm": 6.0, "ccg_mlm": 4.0})
-    found = Found(better, recipes, pd.DataFrame())
-    assert verdicts.row("m", claims.claims()["mlm_not_consistent"], found)[3] == CONTRADICTED
-    assert verdicts.row("m", claims.claims()["plain_beats_mlm"], found)[3] == CONTRADICTED
+    found = Evidence(better, recipes, pd.DataFrame())
+    assert claims.row("m", claims.claims()["mlm_not_consistent"], found)["verdict"] == CONTRADICTED
+    assert claims.row("m", claims.claims()["plain_beats_mlm"], found)["verdict"] == CONTRADICTED
 
 
 TRANSLATED = """
@@ -190,14 +195,10 @@ def test_exact_translations_are_said_to_be_exact(tmp_path, exact):
     study = load(
         tmp_path, TRANSLATED if exact else TRANSLATED.replace("[de]", "[de], translator: org/model")
     )
-    found = claims.facts(study, gains_in({"mnli": 5.0, "mnli_de": 6.0}, ("xnli",)), pd.DataFrame())
-    row = dict(
-        zip(
-            verdicts.TABLE,
-            verdicts.row("t", claims.claims()["plain_beats_translated"], found),
-            strict=True,
-        )
+    found = claims.evidence_of(
+        study, gains_in({"mnli": 5.0, "mnli_de": 6.0}, ("xnli",)), pd.DataFrame()
     )
+    row = claims.row("t", claims.claims()["plain_beats_translated"], found)
     assert row["scope"] == (
         "exact translations instead of a machine's; on xnli" if exact else "on xnli"
     )
@@ -209,12 +210,12 @@ def test_all_nine_together_on_the_targets_of_the_study():
     recipes = {name: Recipe(intermediate=[name]) for name in ("mnli", "ccg")} | {
         "all": Recipe(intermediate=list(INTERMEDIATE_NAMES), cap=9)
     }
-    found = Found(gains_in({"mnli": 5.0, "ccg": 1.0, "all": 7.0}), recipes, pd.DataFrame())
+    found = Evidence(gains_in({"mnli": 5.0, "ccg": 1.0, "all": 7.0}), recipes, pd.DataFrame())
     rows = [
-        verdicts.row(name, claims.claims()[name], found)
+        claims.row(name, claims.claims()[name], found)
         for name in ("together_best", "together_average")
     ]
-    table = pd.DataFrame(rows, columns=verdicts.TABLE).set_index("name")
+    table = pd.DataFrame(rows).set_index("name")
     best = table.loc["together_best"]
     assert (best["verdict"], best["recipes"], best["estimate"]) == (
         SUPPORTED,
@@ -230,7 +231,9 @@ def test_all_nine_together_on_the_targets_of_the_study():
         "(gain less that of the best single task +2.0 points, +2.0 to +2.0; 2 of 9 single tasks; on xnli"
         in text
     )
-    whole = Found(gains_in({"mnli": 5.0, "ccg": 1.0, "all": 7.0}, XTREME), recipes, pd.DataFrame())
+    whole = Evidence(
+        gains_in({"mnli": 5.0, "ccg": 1.0, "all": 7.0}, XTREME), recipes, pd.DataFrame()
+    )
     assert claims.scope(claims.claims()["together_best"], whole) == "2 of 9 single tasks"
 
 
@@ -251,9 +254,9 @@ def test_the_choice_is_among_plain_recipes():
         columns=["recipe", "task", "seed", "value"],
     )
     (chosen,) = claims.contrasts(
-        claims.claims()["chosen_per_target"], Found(gains, recipes, scores)
+        claims.claims()["chosen_per_target"], Evidence(gains, recipes, scores)
     )
-    assert chosen.found.value == pytest.approx(5.0)
+    assert chosen.estimate.value == pytest.approx(5.0)
 
 
 # scope, measure, rule, reason.
@@ -328,7 +331,7 @@ TABLE = pd.DataFrame(
             *C,
         ),
     ],
-    columns=verdicts.TABLE,
+    columns=list(claims.row("a", claim(), NOTHING)),
 )
 
 

@@ -9,8 +9,13 @@ import pytest
 from scipy import stats
 
 from xstilts_core import analysis
-from xstilts_core.analysis.association import METHODS, correlation, permuted
-from xstilts_core.analysis.correlations import COLUMNS, student_p
+from xstilts_core.analysis.association import (
+    COLUMNS,
+    METHODS,
+    correlation,
+    permuted,
+    student_p,
+)
 from xstilts_core.errors import UsageError
 
 SCIPY = {"spearman": stats.spearmanr, "pearson": stats.pearsonr, "kendall": stats.kendalltau}
@@ -147,7 +152,7 @@ def residuals(values: np.ndarray, held: np.ndarray) -> np.ndarray:
 
 def test_partial_correlations_are_those_of_residuals():
     x, y, held = columns(25, 1, 1, "x"), columns(25, 1, 2, "y"), columns(25, 2, 3, "z")
-    table = analysis.partial_correlations(x, y, held, METHODS, resamples=200).set_index("method")
+    table = analysis.correlations(x, y, METHODS, resamples=200, controls=held).set_index("method")
     one, two = (residuals(part.to_numpy()[:, 0], held.to_numpy()) for part in (x, y))
     assert table.loc["pearson", "estimate"] == pytest.approx(
         stats.pearsonr(one, two).statistic, abs=1e-12
@@ -159,7 +164,7 @@ def test_partial_correlations_are_those_of_residuals():
     t = found * np.sqrt(21 / (1 - found**2))
     assert table.loc["spearman", "p"] == pytest.approx(2 * stats.t.sf(abs(t), 21), abs=1e-12)
     assert (table["low"] < table["estimate"]).all() and (table["estimate"] < table["high"]).all()
-    single = analysis.partial_correlations(x, y, held[["z0"]], ["kendall"], resamples=20).iloc[0]
+    single = analysis.correlations(x, y, ["kendall"], resamples=20, controls=held[["z0"]]).iloc[0]
     xy, xz, yz = (
         stats.kendalltau(a, b).statistic
         for a, b in ((x["x0"], y["y0"]), (x["x0"], held["z0"]), (y["y0"], held["z0"]))
@@ -169,7 +174,9 @@ def test_partial_correlations_are_those_of_residuals():
     )
     assert np.isnan(single["p"])
     assert (
-        analysis.partial_correlations(x, y, x.rename(columns={"x0": "z"}), resamples=20)["estimate"]
+        analysis.correlations(x, y, resamples=20, controls=x.rename(columns={"x0": "z"}))[
+            "estimate"
+        ]
         .isna()
         .all()
     ), "nothing is left"

@@ -11,9 +11,9 @@ from made_studies import load
 from matplotlib.text import Text
 
 from xstilts_core import analysis, results
-from xstilts_core.analysis.contrast import transfers
 from xstilts_core.analysis.domains import LESS_GENERAL, LESS_OTHER, OWN, general_recipes, of_domains
-from xstilts_core.analysis.gains import AVERAGE
+from xstilts_core.analysis.recipes import transfers
+from xstilts_core.analysis.scores import AVERAGE
 from xstilts_core.commands import cli
 from xstilts_core.data.source import Embedded, find_source
 from xstilts_core.errors import UsageError

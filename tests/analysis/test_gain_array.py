@@ -40,7 +40,9 @@ def test_an_estimate_is_the_weighted_sum_of_its_rows():
     by_seed = weights @ draws.values
     assert contrast.value == pytest.approx(by_seed.mean())
     assert contrast.pulls @ contrast.pulls == pytest.approx(by_seed.var(ddof=1) / 3)
-    drawn = np.array([[one - other for one, other in draws.runs[row]] for row in rows])
+    drawn = np.array(
+        [[np.subtract(*draws.items[row, seed]) for seed in draws.seeds] for row in rows]
+    )
     shares = np.einsum("r,rsd->ds", weights[rows], drawn) / 3
     np.testing.assert_allclose(contrast.draws, shares - shares.mean(axis=0), atol=1e-12)
 

@@ -11,8 +11,8 @@ import pytest
 from made_claims import estimate, estimates
 
 from xstilts_core import analysis, metrics
-from xstilts_core.analysis.gain_array import combined, intervals
-from xstilts_core.analysis.hierarchy import student_interval
+from xstilts_core.analysis.gain_array import combined
+from xstilts_core.analysis.intervals import student_interval
 from xstilts_core.analysis.items import read_predictions, resample
 from xstilts_core.errors import UsageError
 from xstilts_core.results import COLUMNS
@@ -306,7 +306,7 @@ def test_a_broken_predictions_file_is_named(tmp_path, rows, metric, words):
         read_predictions(path)
 
 
-def test_intervals_of_many_are_those_of_each():
+def test_intervals_are_those_of_their_parts():
     generator = np.random.default_rng(3)
     found = [estimate(1.0).gains.nothing(value) for value in (1.5, float("nan"))]
     for count, draws in ((1, 1), (2, 1), (3, 200), (4, 200)):
@@ -318,5 +318,4 @@ def test_intervals_of_many_are_those_of_each():
         else student_interval(entry.value, entry.parts)
         for entry in found
     ]
-    np.testing.assert_allclose(intervals(found), expected, rtol=1e-12)
-    assert intervals([]).shape == (0, 2)
+    np.testing.assert_allclose([entry.interval for entry in found], expected, rtol=1e-12)

@@ -10,7 +10,7 @@ from made_claims import draws_of
 from scipy import stats
 
 from xstilts_core import analysis
-from xstilts_core.analysis.likelihood import LEAST, MOST, Criterion, fit, lowest, told_apart
+from xstilts_core.analysis.likelihood import LEAST, MOST, Criterion, fit, lowest, separable_sources
 from xstilts_core.analysis.mixed import CELL, NO_VARIANCE, RESIDUAL
 from xstilts_core.tasks import XTREME
 from xstilts_core.wording.text import sentences
@@ -104,7 +104,7 @@ def closed_form(found: Made, kinds: bool) -> tuple[float, float, float, dict[str
 
 def effect(found: Made) -> pd.Series:
     """The row of kind, turned so that it is kind 1 less kind 0."""
-    row = analysis.mixed_effects(found.table, ["kind"]).iloc[0]
+    row = analysis.mixed_effects(found.table, "kind").iloc[0]
     if row["level"] == "0":
         row = row.copy()
         row[["estimate", "low", "high"]] = [-row["estimate"], -row["high"], -row["low"]]
@@ -176,7 +176,7 @@ def test_no_start_of_an_unbalanced_table_finds_a_better_optimum():
         kept = found.table[generator.random(found.values.size) < generator.uniform(0.4, 0.9)]
         codes = [pd.factorize(kept[name])[0] for name in SOURCES if kept[name].nunique() > 1]
         mean = np.ones((len(kept), 1))
-        codes = [codes[place] for place in told_apart(mean, codes)]
+        codes = [codes[place] for place in separable_sources(mean, codes)]
         basis = mean / np.sqrt(len(kept))
         indicators = np.concatenate([np.eye(code.max() + 1)[code] for code in codes], axis=1)
         sides, root = np.linalg.qr(indicators - basis @ (basis.T @ indicators))
@@ -217,7 +217,7 @@ def test_gains_that_are_all_equal_have_no_variance_and_no_interval():
             and shares["share"].isna().all()
             and set(shares["reason"]) == {NO_VARIANCE}
         )
-        row = analysis.mixed_effects(table, ["kind"]).iloc[0]
+        row = analysis.mixed_effects(table, "kind").iloc[0]
         assert (
             row["estimate"] == 0
             and np.isnan(row["p"])

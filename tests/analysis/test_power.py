@@ -6,23 +6,22 @@ import pytest
 from made_claims import claim, decided, estimate, estimates, gains_in
 from scipy import stats
 
-from xstilts_core.analysis import power, verdicts
-from xstilts_core.analysis.claims import Contrast, Found
+from xstilts_core.analysis import claims, intervals
+from xstilts_core.analysis.claims import SUPPORTED, UNDECIDED, Contrast, Evidence
 from xstilts_core.analysis.gain_array import Estimate
-from xstilts_core.analysis.hierarchy import MANY, Part, half_width
-from xstilts_core.analysis.verdicts import SUPPORTED, UNDECIDED
+from xstilts_core.analysis.intervals import MANY, Part, half_width
 from xstilts_core.study.recipe import Recipe
 
 
 def test_power_is_that_of_t():
     """Against Student's t test of ten seeds: the noncentral t of scipy, and a simulation."""
     parts = [Part("seeds", 0.09, 9)]
-    assert power.p_value(1.0, parts) == pytest.approx(2 * stats.t.sf(1.0 / 0.3, 9), rel=1e-6)
-    assert power.power_at(1.0, parts) == pytest.approx(
+    assert intervals.p_value(1.0, parts) == pytest.approx(2 * stats.t.sf(1.0 / 0.3, 9), rel=1e-6)
+    assert intervals.power_at(1.0, parts) == pytest.approx(
         stats.nct.sf(stats.t.ppf(0.975, 9), 9, 1.0 / 0.3), abs=1e-9
     )
-    size = power.detectable_gain(parts)
-    assert power.power_at(size, parts) == pytest.approx(0.8, abs=1e-6)
+    size = intervals.detectable_gain(parts)
+    assert intervals.power_at(size, parts) == pytest.approx(0.8, abs=1e-6)
     values = np.random.default_rng(0).normal(size, 0.3 * np.sqrt(10), size=(4000, 10))
     found = values.mean(axis=1) / (values.std(axis=1, ddof=1) / np.sqrt(10)) > stats.t.ppf(0.975, 9)
     assert found.mean() == pytest.approx(0.8, abs=0.03)
@@ -30,26 +29,28 @@ def test_power_is_that_of_t():
 
 def test_power_of_seeds_and_items():
     parts = [Part("seeds", 0.5, 2), Part("items", 0.3, MANY)]
-    assert power.detectable_gain(parts) > half_width(parts) > 0
-    assert power.detectable_gain(parts, 0.99) > power.detectable_gain(parts, 0.95)
+    assert intervals.detectable_gain(parts) > half_width(parts) > 0
+    assert intervals.detectable_gain(parts, 0.99) > intervals.detectable_gain(parts, 0.95)
     larger = [Part("seeds", 2.0, 2), Part("items", 1.2, MANY)]
-    assert power.detectable_gain(larger) == pytest.approx(2 * power.detectable_gain(parts)), (
-        "four times the variance, twice the size"
-    )
-    p = power.p_value(3.0, parts)
+    assert intervals.detectable_gain(larger) == pytest.approx(
+        2 * intervals.detectable_gain(parts)
+    ), "four times the variance, twice the size"
+    p = intervals.p_value(3.0, parts)
     assert half_width(parts, 1 - p) == pytest.approx(3.0, abs=1e-6), (
         "p is the level at which 0 lies on the edge"
     )
-    assert np.isnan([power.power_at(1, []), power.detectable_gain([]), power.p_value(1, [])]).all()
+    assert np.isnan(
+        [intervals.power_at(1, []), intervals.detectable_gain([]), intervals.p_value(1, [])]
+    ).all()
 
 
 def test_seeds_and_items_that_do_not_differ_at_all():
     parts = [Part("seeds", 0.0, 2)]
     assert (
-        power.p_value(2.0, parts),
-        power.p_value(0.0, parts),
-        power.detectable_gain(parts),
-        power.power_at(0.1, parts),
+        intervals.p_value(2.0, parts),
+        intervals.p_value(0.0, parts),
+        intervals.detectable_gain(parts),
+        intervals.power_at(0.1, parts),
     ) == (0, 1, 0, 1)
     assert decided(claim(), [Contrast("a", estimate(2.0, 2.0, 2.0))]) == SUPPORTED
     assert decided(claim(), [Contrast("a", estimate(0.0, 0.0, 0.0))]) == UNDECIDED
@@ -63,12 +64,12 @@ def together(seeds: np.ndarray, items: np.ndarray) -> list[Estimate]:
 
 def test_power_of_one_difference_by_simulation_is_that_of_t():
     for entry in together(np.array([[1.0, 2.0, 4.0, 3.0]]), np.zeros((1, 1))):
-        assert power.joint_detectable_gain([entry], 1) == pytest.approx(
-            power.detectable_gain(entry.parts), rel=0.05
+        assert claims.joint_detectable_gain([entry], 1) == pytest.approx(
+            intervals.detectable_gain(entry.parts), rel=0.05
         )
     mixed = together(np.array([[1.0, 2.0, 4.0]]), np.random.default_rng(1).normal(0, 0.6, (400, 1)))
-    assert power.joint_detectable_gain(mixed, 1) == pytest.approx(
-        power.detectable_gain(mixed[0].parts), rel=0.1
+    assert claims.joint_detectable_gain(mixed, 1) == pytest.approx(
+        intervals.detectable_gain(mixed[0].parts), rel=0.1
     )
 
 
@@ -82,8 +83,8 @@ def test_so_many_studies_decide_as_the_power_says(holds: str):
     )
     items = generator.normal(0, 0.5, (300, count)) + generator.normal(0, 0.5, (300, 1))
     asked, own = claim(holds), together(pilot, items)
-    need = verdicts.needs(asked, count)
-    size = power.joint_detectable_gain(own, need.needed, need.support)
+    need = claims.rule_of(asked, count)
+    size = claims.joint_detectable_gain(own, need.needed, need.support)
     pulls, spread = np.stack([entry.pulls for entry in own]), items - items.mean(axis=0)
     supported = 0
     for _ in range(600):
@@ -102,25 +103,25 @@ def test_power_of_several_differences():
     """All at once need more than each alone, one of several less; with one seed or too few there is
     nothing to say."""
     alike = together(np.array([[1.0, 2.0, 4.0, 3.0]] * 5), np.zeros((1, 5)))
-    alone = power.detectable_gain(alike[0].parts)
-    assert power.joint_detectable_gain(alike, 5) == pytest.approx(alone, rel=0.05), (
+    alone = intervals.detectable_gain(alike[0].parts)
+    assert claims.joint_detectable_gain(alike, 5) == pytest.approx(alone, rel=0.05), (
         "differences that go together are one"
     )
     apart = together(np.eye(5, 6) * np.sqrt(6), np.zeros((1, 5)))
     assert (
-        power.joint_detectable_gain(apart, 5)
-        > power.joint_detectable_gain(apart, 4)
-        > power.joint_detectable_gain(apart, 1)
+        claims.joint_detectable_gain(apart, 5)
+        > claims.joint_detectable_gain(apart, 4)
+        > claims.joint_detectable_gain(apart, 1)
     )
     assert np.isnan(
         [
-            power.joint_detectable_gain(alike, 6),
-            power.joint_detectable_gain([*alike, estimate(1.0)], 1),
+            claims.joint_detectable_gain(alike, 6),
+            claims.joint_detectable_gain([*alike, estimate(1.0)], 1),
         ]
     ).all()
-    row = verdicts.row(
+    row = claims.row(
         "a",
         claim("for all"),
-        Found(gains_in({"mnli": 5.0}), {"mnli": Recipe(intermediate=["mnli"])}, pd.DataFrame()),
+        Evidence(gains_in({"mnli": 5.0}), {"mnli": Recipe(intermediate=["mnli"])}, pd.DataFrame()),
     )
-    assert np.isnan(row[verdicts.TABLE.index("detectable")]), "eight of nine are missing"
+    assert np.isnan(row["detectable"]), "eight of nine are missing"

@@ -12,9 +12,9 @@ import pytest
 from matplotlib.text import Text
 
 from xstilts_core import analysis
-from xstilts_core.analysis import rebuilt as rebuilt_tables
-from xstilts_core.analysis.claims import published
-from xstilts_core.analysis.rebuilt import UNCONFIRMED, PaperTable, known
+from xstilts_core.analysis import published as published_numbers
+from xstilts_core.analysis.published import known, published
+from xstilts_core.analysis.rebuilt import UNCONFIRMED, PaperTable
 from xstilts_core.report import figures
 from xstilts_core.report.figures.files import is_set, latex
 from xstilts_core.results import COLUMNS
@@ -122,7 +122,7 @@ def test_gains_beside_the_reported_average(tmp_path):
 def confirmed(monkeypatch) -> None:
     """As if somebody had seen the paper's tables."""
     monkeypatch.setattr(
-        rebuilt_tables, "published", lambda: published().assign(evidence="confirmed")
+        published_numbers, "published", lambda: published().assign(evidence="confirmed")
     )
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from xstilts_core import analysis
-from xstilts_core.analysis.verdicts import CONTRADICTED, NOT_MEASURED, SUPPORTED, UNDECIDED
+from xstilts_core.analysis.claims import CONTRADICTED, NOT_MEASURED, SUPPORTED, UNDECIDED
 from xstilts_core.report import tables
 from xstilts_core.results import COLUMNS
 from xstilts_core.study import Study

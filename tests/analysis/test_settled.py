@@ -7,9 +7,9 @@ import pytest
 from made_claims import estimates
 
 from xstilts_core import analysis
+from xstilts_core.analysis.abilities import by_run, own_and_gains
 from xstilts_core.analysis.gain_array import combined, mean
-from xstilts_core.analysis.gains import settled
-from xstilts_core.analysis.performance import by_run, own_and_gains
+from xstilts_core.analysis.scores import settled
 from xstilts_core.results import COLUMNS
 from xstilts_core.tasks import TASKS
 from xstilts_core.wording.text import sentences

@@ -11,10 +11,11 @@ from made_claims import draws_of
 from scipy import stats
 
 from xstilts_core import analysis, metrics
-from xstilts_core.analysis.hierarchy import LEVELS, student_interval, variance_parts
+from xstilts_core.analysis.gain_tests import swapped
+from xstilts_core.analysis.intervals import LEVELS, student_interval, variance_parts
 from xstilts_core.analysis.items import Predictions, resample
 from xstilts_core.analysis.mixed import variance_interval
-from xstilts_core.analysis.significance import sign_flip_p, swapped, tail_share
+from xstilts_core.analysis.significance import sign_flip_p, tail_share
 from xstilts_core.errors import UsageError
 from xstilts_core.results import COLUMNS
 from xstilts_core.tasks import INTERMEDIATE_NAMES, XTREME, task
@@ -306,9 +307,8 @@ def test_the_mixed_model_finds_what_was_put_in():
     table["gain"] += 3.0 * (table["recipe"].map(kinds) == "reasoning") - 4.0 * table[
         "language"
     ].isin(["ru"])
-    examples = {name: 1000 * 2.0**k for k, name in enumerate(INTERMEDIATE_NAMES)}
-    described = analysis.described(table, RECIPES, examples)
-    assert described["size"].nunique() == 9 and set(described["script"]) == {
+    described = analysis.described(table, RECIPES)
+    assert set(described["script"]) == {
         "Latin",
         "Cyrillic",
         "Devanagari",
@@ -316,25 +316,23 @@ def test_the_mixed_model_finds_what_was_put_in():
         "Arabic",
         "Thai",
     }
-    found = analysis.mixed_effects(described).set_index(["effect", "level"])
-    reasoning = found.loc[("kind", "reasoning")]
+    reasoning = analysis.mixed_effects(described, "kind").set_index("level").loc["reasoning"]
     assert (
         reasoning["reference"] == "semantic"
         and reasoning["low"] < 3 < reasoning["high"]
         and reasoning["p"] < 0.01
+        and reasoning["units"] == 9
     )
+    scripts = analysis.mixed_effects(described, "script").set_index("level")
     assert (
-        found.loc[("script", "Cyrillic"), "estimate"] == pytest.approx(-4, abs=1.5)
-        and found.loc[("script", "Cyrillic"), "p"] < 0.05
+        scripts.loc["Cyrillic", "estimate"] == pytest.approx(-4, abs=1.5)
+        and scripts.loc["Cyrillic", "p"] < 0.05
+        and scripts.loc["Han", "units"] == 10
     )
-    assert found.loc[("size", "a doubling"), "low"] < 0 < found.loc[("size", "a doubling"), "high"]
+    few = described[described["language"].isin(["de", "sw", "zh"])]
     assert (
-        found.loc[("kind", "reasoning"), "units"] == 9
-        and found.loc[("script", "Han"), "units"] == 10
-    )
-    assert (
-        found.loc[("family", ""), "reason"]
-        == "left out: 10 languages are too few to tell it from the others"
+        analysis.mixed_effects(few, "family")["reason"][0]
+        == "left out: 3 languages are too few to tell it from the others"
     )
 
 
@@ -343,21 +341,14 @@ def test_factors_that_cannot_be_told_are_left_out_with_the_reason():
     mixed = {**RECIPES, "qqp": ["qqp", "mnli"]}
     described = analysis.described(table[table["language"].isin(["de", "es"])], mixed)
     assert set(described.loc[described["recipe"] == "qqp", "kind"]) == {"several tasks"}
-    found = analysis.mixed_effects(described).set_index("effect")["reason"]
-    assert (
-        found["script"] == "left out: it has one level"
-        and found["family"] == "left out: it has one level"
-    )
-    unknown = analysis.described(table, {**RECIPES, "ccg": []})
-    assert (
-        analysis.mixed_effects(unknown, ["size"])["reason"][0]
-        == "left out: not known for every recipe"
-    )
-    assert analysis.mixed_effects(described[:0])["reason"].unique().tolist() == [
+    for factor in ("script", "family"):
+        reason = analysis.mixed_effects(described, factor)["reason"][0]
+        assert reason == "left out: it has one level"
+    assert analysis.mixed_effects(described[:0], "kind")["reason"].tolist() == [
         "left out: no gains yet"
     ]
     with pytest.raises(UsageError, match="did you mean 'family'"):
-        analysis.mixed_effects(described, ["familly"])
+        analysis.mixed_effects(described, "familly")
 
 
 @pytest.mark.slow
@@ -368,7 +359,7 @@ def test_the_mixed_model_does_not_take_rows_for_recipes():
     for _ in range(150):
         table = simulated(generator, {"recipe": 1.0, "seed": 0.5, "rest": 1.0}, seeds=2, targets=2)
         few = table[table["language"].isin(["de", "hi", "sw"])]
-        effects = analysis.mixed_effects(analysis.described(few, RECIPES), ["kind"])
+        effects = analysis.mixed_effects(analysis.described(few, RECIPES), "kind")
         found += effects.loc[effects["level"] == "reasoning", "p"].iloc[0] < 0.05
     assert 1 <= found <= 17, "binomial(150, 0.05): 0.1 % to 99.9 %"
 

@@ -22,7 +22,7 @@ from xstilts_core.commands.places import place
 from xstilts_core.errors import UsageError
 from xstilts_core.files.paths import expanded
 from xstilts_core.jobs import cluster, grid, runner
-from xstilts_core.publish.cards import new_folder
+from xstilts_core.publish.records import new_folder
 from xstilts_core.report import summary, webpage
 from xstilts_core.study import Study
 

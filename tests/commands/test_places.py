@@ -11,7 +11,7 @@ import pytest
 from xstilts_core.commands import cli
 from xstilts_core.commands.places import refusal
 from xstilts_core.errors import UsageError
-from xstilts_core.publish.cards import new_folder
+from xstilts_core.publish.records import new_folder
 
 ROOT = Path(__file__).resolve().parents[2]
 PROC = pytest.mark.skipif(

@@ -17,8 +17,8 @@ from file_kinds import KINDS, Kind
 from hypothesis import example, given
 
 from xstilts_core.commands import cli
-from xstilts_core.data import readers
-from xstilts_core.data.readers.ranking import read_entities
+from xstilts_core.data.readers import files as local_files
+from xstilts_core.data.readers.mentions import read_entities
 from xstilts_core.errors import UsageError
 from xstilts_core.examples import (
     ChoiceExample,
@@ -89,7 +89,7 @@ def test_a_damaged_file_is_read_right_or_told(tmp_path: Path, name: str) -> None
     kind = KINDS[name]
     made(tmp_path, kind.files)
     original = kind.files[kind.damaged]
-    whole = readers.read_files(kind.task, kind.split, kind.code, tmp_path)
+    whole = local_files.read_files(kind.task, kind.split, kind.code, tmp_path)
     path = tmp_path / kind.damaged
 
     @given(DAMAGE)
@@ -102,7 +102,7 @@ def test_a_damaged_file_is_read_right_or_told(tmp_path: Path, name: str) -> None
         raw = damaged(original, damage)
         path.write_bytes(raw)
         try:
-            found = readers.read_files(kind.task, kind.split, kind.code, tmp_path)
+            found = local_files.read_files(kind.task, kind.split, kind.code, tmp_path)
         except UsageError as error:
             assert raw != original.encode("utf-8") and told(error, path.name), error
             return
@@ -174,7 +174,7 @@ def test_a_damaged_file_of_rankings_is_read_right_or_told(tmp_path: Path, name: 
     path = tmp_path / place
     original = path.read_text(encoding="utf-8")
     kind = Kind(task, split, code, {}, place)
-    whole = readers.read_files(task, split, code, tmp_path)
+    whole = local_files.read_files(task, split, code, tmp_path)
 
     @given(DAMAGE)
     @example(([], "utf-8-sig", 0))
@@ -184,8 +184,8 @@ def test_a_damaged_file_of_rankings_is_read_right_or_told(tmp_path: Path, name: 
         path.write_bytes(raw)
         read_entities.cache_clear()
         try:
-            found = readers.read_files(task, split, code, tmp_path)
-            pool = readers.read_pool(task, tmp_path)
+            found = local_files.read_files(task, split, code, tmp_path)
+            pool = local_files.read_pool(task, tmp_path)
         except UsageError as error:
             assert raw != original.encode("utf-8") and told(error, path.name), error
             return

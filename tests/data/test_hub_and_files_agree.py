@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from damaged_files import json_lines, write
 
-from xstilts_core.data import readers
+from xstilts_core.data.readers import files as local_files
 from xstilts_core.data.readers import hub as hub_reader
 from xstilts_core.errors import UsageError
 from xstilts_core.tasks import HUB
@@ -95,7 +95,7 @@ def test_blanks_around_texts_mean_nothing_in_either(tmp_path: Path, name: str) -
     if name in BESIDE:
         first, second, other = BESIDE[name]
         write(tmp_path / place.replace(first, second), other)
-    assert readers.read_files(name, split, code, tmp_path) == hub(name, code, *values)
+    assert local_files.read_files(name, split, code, tmp_path) == hub(name, code, *values)
 
 
 @pytest.mark.parametrize(

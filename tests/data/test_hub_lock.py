@@ -17,7 +17,7 @@ import yaml
 from hub_stand_in import Branch, Hub, serving
 from test_hub import ROOT, ask
 
-from xstilts_core.data import hub_lock
+from xstilts_core.data import hub_client
 
 DATASET = "nyu-mll/glue"
 TRAIN, DEV = ("mnli", "train", "en"), ("mnli", "dev", "en")
@@ -140,7 +140,7 @@ def test_the_first_fetch_locks_and_the_second_asks_nothing(server, cache, folder
     digest = hashlib.sha256((folder / file).read_bytes()).hexdigest()
     assert entry["configurations"]["mnli"]["train"] == {"rows": 5, "files": {file: digest}}
     text, asked = (cache / "hub.lock").read_text(encoding="utf-8"), len(server.asked)
-    assert text.startswith(hub_lock.HEADER) and not list(cache.glob(".*.tmp"))
+    assert text.startswith(hub_client.HEADER) and not list(cache.glob(".*.tmp"))
     assert (
         ask(server.address, cache, [TRAIN, DEV])
         == ask(server.address, cache, [TRAIN, DEV], offline=True)
@@ -294,11 +294,11 @@ def test_first_fetches_at_once_agree(server, cache):
 def test_no_entry_is_lost_between_writers(tmp_path):
     code = """
 import sys
-from xstilts_core.data import hub_lock
+from xstilts_core.data import hub_client
 for number in range(20):
-    repository = hub_lock.Repository("dataset", f"{sys.argv[1]}/{number}")
-    hub_lock.settle(repository, "0" * 40)
-    hub_lock.record(repository, "0" * 40, ("default", "train"), hub_lock.Content({"a": "b"}, number))
+    repository = hub_client.Repository("dataset", f"{sys.argv[1]}/{number}")
+    hub_client.settle(repository, "0" * 40)
+    hub_client.record(repository, "0" * 40, ("default", "train"), hub_client.Content({"a": "b"}, number))
 """
     settings = {
         **os.environ,

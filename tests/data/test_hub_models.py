@@ -11,8 +11,8 @@ import yaml
 from hub_stand_in import Branch, Hub, serving
 from test_hub_lock import forget, run
 
-from xstilts_core.data import hub_client, hub_lock
-from xstilts_core.data.hub_lock import Content, Repository
+from xstilts_core.data import hub_client
+from xstilts_core.data.hub_client import Content, Repository
 from xstilts_core.errors import UsageError
 from xstilts_core.files import encoder_files
 from xstilts_core.phases import fetch
@@ -97,16 +97,16 @@ def test_a_repository_without_weights_is_no_encoder(server, cache):
 @pytest.fixture
 def lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The lock of this process."""
-    monkeypatch.setenv(hub_lock.VARIABLE, str(tmp_path / "hub.lock"))
+    monkeypatch.setenv(hub_client.VARIABLE, str(tmp_path / "hub.lock"))
     return tmp_path / "hub.lock"
 
 
 def test_the_lock_stands_in_params_unless_told_otherwise(monkeypatch, tmp_path):
-    monkeypatch.delenv(hub_lock.VARIABLE)
+    monkeypatch.delenv(hub_client.VARIABLE)
     for name in ("notebooks", "params"):
         (tmp_path / name).mkdir()
     monkeypatch.chdir(tmp_path)
-    assert hub_lock.path() == tmp_path / "params" / "hub.lock"
+    assert hub_client.lock_path() == tmp_path / "params" / "hub.lock"
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ def test_the_lock_stands_in_params_unless_told_otherwise(monkeypatch, tmp_path):
 def test_what_is_no_lock_is_refused(lock, text):
     lock.write_text(text)
     with pytest.raises(UsageError, match=f"^{lock} is not a lock that this suite wrote"):
-        hub_lock.commit(Repository("dataset", "a/b"))
+        hub_client.locked_commit(Repository("dataset", "a/b"))
 
 
 def test_entries_by_hand(lock):
@@ -132,31 +132,38 @@ def test_entries_by_hand(lock):
         Repository("dataset", "a/b", "refs/convert/parquet"),
         Repository("model", "a/b"),
     )
-    assert hub_lock.commit(data) == "" and hub_lock.content(data, "no", "train") is None
     assert (
-        hub_lock.settle(data, "1" * 40) == "1" * 40 and hub_lock.settle(data, "2" * 40) == "1" * 40
+        hub_client.locked_commit(data) == ""
+        and hub_client.locked_content(data, "no", "train") is None
+    )
+    assert (
+        hub_client.settle(data, "1" * 40) == "1" * 40
+        and hub_client.settle(data, "2" * 40) == "1" * 40
     ), "the first one counts"
-    hub_lock.record(data, "1" * 40, ("no", "train"), Content({"x": "y"}, 3))
-    hub_lock.record(model, "3" * 40, (), Content({"x": "y"}))
-    assert hub_lock.content(data, "no", "train") == Content({"x": "y"}, 3) and hub_lock.content(
-        model
-    ) == Content({"x": "y"})
-    assert hub_lock.commit(branch) == "" and hub_lock.content(data, "no", "test") is None
+    hub_client.record(data, "1" * 40, ("no", "train"), Content({"x": "y"}, 3))
+    hub_client.record(model, "3" * 40, (), Content({"x": "y"}))
+    assert hub_client.locked_content(data, "no", "train") == Content(
+        {"x": "y"}, 3
+    ) and hub_client.locked_content(model) == Content({"x": "y"})
+    assert (
+        hub_client.locked_commit(branch) == ""
+        and hub_client.locked_content(data, "no", "test") is None
+    )
     with pytest.raises(UsageError, match=r"a/b was locked to 1{40} while 2{40} was loaded"):
-        hub_lock.record(data, "2" * 40, ("no", "test"), Content({}, 1))
+        hub_client.record(data, "2" * 40, ("no", "test"), Content({}, 1))
     before = lock.stat().st_mtime_ns
-    hub_lock.settle(data, "2" * 40)
+    hub_client.settle(data, "2" * 40)
     assert lock.stat().st_mtime_ns == before, "nothing new, nothing written"
 
 
 def test_a_run_names_the_commits_it_stands_on(lock):
     for name, digit in (("nyu-mll/glue", "1"), ("facebook/xnli", "2"), ("tau/commonsense_qa", "3")):
-        hub_lock.settle(Repository("dataset", name), digit * 40)
-    hub_lock.settle(Repository("model", MODEL), "4" * 40)
+        hub_client.settle(Repository("dataset", name), digit * 40)
+    hub_client.settle(Repository("model", MODEL), "4" * 40)
     found = {"nyu-mll/glue": "1" * 40, "facebook/xnli": "2" * 40, MODEL: "4" * 40}
-    assert hub_lock.revisions(TargetSpec(source="hub", encoder=MODEL)) == found
-    assert hub_lock.revisions(TargetSpec(encoder=MODEL)) == {MODEL: "4" * 40}
-    assert hub_lock.revisions(TargetSpec()) == {}
+    assert hub_client.revisions(TargetSpec(source="hub", encoder=MODEL)) == found
+    assert hub_client.revisions(TargetSpec(encoder=MODEL)) == {MODEL: "4" * 40}
+    assert hub_client.revisions(TargetSpec()) == {}
 
 
 def test_what_is_fetched_is_all_that_runs_read():
@@ -185,7 +192,7 @@ def test_a_client_that_may_not_ask_does_not(lock, monkeypatch):
 
 def test_an_encoder_is_checked_where_it_is_fetched(lock, monkeypatch, tmp_path):
     place = shutil.copytree(encoder_files.shipped(), tmp_path / "encoder")
-    monkeypatch.setattr(fetch, "standing", lambda repository, commit: ("locked", ""))
+    monkeypatch.setattr(fetch, "_standing", lambda repository: ("locked", ""))
     monkeypatch.setattr(hub_client, "encoder", lambda name, kind: place)
     spec = DataSpec(tasks=[], encoder=MODEL)
     assert len(fetch.fetch(spec)) == 1

@@ -10,7 +10,7 @@ import yaml
 from hub_stand_in import Hub, serving
 from test_hub_lock import FETCH, run
 
-from xstilts_core.data.hub_lock import Repository, revisions, settle
+from xstilts_core.data.hub_client import Repository, revisions, settle
 from xstilts_core.errors import UsageError
 from xstilts_core.study import Study
 from xstilts_core.study.spec import DataSpec, IntermediateSpec

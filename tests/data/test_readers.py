@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from xstilts_core.data import readers
+from xstilts_core.data.readers import files as local_files
+from xstilts_core.data.readers.sentences import read_tatoeba
+from xstilts_core.data.readers.spans import read_squad
 from xstilts_core.errors import UsageError
 from xstilts_core.examples import Answer, SentenceExample
 
@@ -43,7 +45,7 @@ def test_squad_answers_stand_at_their_offsets(tmp_path):
         tmp_path / "xquad.en.json",
         squad(question("a", ("Rome", 0), ("Italy", 23)), question("b", ("capital", 12))),
     )
-    first, second = readers.read_squad(path)
+    first, second = read_squad(path)
     assert first.answers == (Answer("Rome", 0), Answer("Italy", 23)) and second.id == "b"
     assert all(first.context[answer.start :].startswith(answer.text) for answer in first.answers)
 
@@ -56,7 +58,7 @@ def test_squad_2_marks_questions_without_answer(tmp_path):
         tmp_path / "dev-v2.0.json",
         squad(question("a", ("Rome", 0), is_impossible=False), unanswerable),
     )
-    assert [len(example.answers) for example in readers.read_squad(path)] == [1, 0]
+    assert [len(example.answers) for example in read_squad(path)] == [1, 0]
 
 
 def test_repeated_ids_are_told_apart_by_position(tmp_path):
@@ -64,7 +66,7 @@ def test_repeated_ids_are_told_apart_by_position(tmp_path):
         tmp_path / "sw.json",
         squad(question("7", ("Rome", 0)), question("8", ("Rome", 0)), question("7", ("Italy", 23))),
     )
-    assert [example.id for example in readers.read_squad(path)] == ["7#1", "8", "7#3"]
+    assert [example.id for example in read_squad(path)] == ["7#1", "8", "7#3"]
 
 
 @pytest.mark.parametrize(
@@ -120,7 +122,7 @@ def test_repeated_ids_are_told_apart_by_position(tmp_path):
 )
 def test_what_is_wrong_with_a_squad_file_is_said(tmp_path, text, message):
     with pytest.raises(UsageError, match=message):
-        readers.read_squad(write(tmp_path / "xquad.de.json", text))
+        read_squad(write(tmp_path / "xquad.de.json", text))
 
 
 @pytest.mark.parametrize("blanks", [" ", "\n\t", "\u3000", "\xa0 ", "\u2003\u2028", "\x1c"])
@@ -129,9 +131,7 @@ def test_blanks_around_a_question_are_taken_off_and_a_contexts_stay(tmp_path, bl
     them."""
     context = f"{blanks}Rome is old.{blanks}"
     asked = question("a", ("Rome", len(blanks)), question=f"{blanks}What is{blanks}old?{blanks}")
-    (example,) = readers.read_squad(
-        write(tmp_path / "xquad.en.json", squad(asked, context=context))
-    )
+    (example,) = read_squad(write(tmp_path / "xquad.en.json", squad(asked, context=context)))
     assert (example.question, example.context) == (f"What is{blanks}old?", context)
     assert context[example.answers[0].start :].startswith("Rome")
 
@@ -142,7 +142,7 @@ def test_blanks_around_a_question_are_taken_off_and_a_contexts_stay(tmp_path, bl
 def test_tatoeba_gives_both_sides(tmp_path):
     german = write(tmp_path / "tatoeba.deu-eng.deu", "Ja.\nNein.\n")
     english = write(tmp_path / "tatoeba.deu-eng.eng", "Yes.\r\nNo.\r\n")
-    assert readers.read_tatoeba(german, english, "de") == [
+    assert read_tatoeba(german, english, "de") == [
         SentenceExample("de-1", "de", "Ja.", "en-1"),
         SentenceExample("de-2", "de", "Nein.", "en-2"),
         SentenceExample("en-1", "en", "Yes.", "de-1"),
@@ -152,9 +152,9 @@ def test_tatoeba_gives_both_sides(tmp_path):
         UsageError,
         match=r"tatoeba\.deu-eng\.deu, line 2: 2 lines here but 1 in .*eng: expected as many",
     ):
-        readers.read_tatoeba(german, write(english, "Yes.\n"), "de")
+        read_tatoeba(german, write(english, "Yes.\n"), "de")
     with pytest.raises(UsageError, match=r"tatoeba\.deu-eng\.eng, line 1: blank"):
-        readers.read_tatoeba(german, write(english, "\nNo.\n"), "de")
+        read_tatoeba(german, write(english, "\nNo.\n"), "de")
 
 
 # ---- the table of files
@@ -164,25 +164,25 @@ def test_languages_without_labels_are_not_available(tmp_path):
     write(tmp_path / "panx/xtreme/test-de.tsv", "Rom\n")
     write(tmp_path / "panx/xtreme/test-fr.tsv", "\nRome\tB-LOC\n")
     write(tmp_path / "panx/xtreme/test-es.tsv", "")
-    assert readers.available("panx", "test", tmp_path) == ("fr",)
-    assert readers.read_files("panx", "test", "fr", tmp_path)[0].tags == ("B-LOC",)
+    assert local_files.available("panx", "test", tmp_path) == ("fr",)
+    assert local_files.read_files("panx", "test", "fr", tmp_path)[0].tags == ("B-LOC",)
     with pytest.raises(
         UsageError,
         match=r"no labelled panx test files of language 'de'.*test-de\.tsv is empty or without labels.*there: fr",
     ):
-        readers.read_files("panx", "test", "de", tmp_path)
+        local_files.read_files("panx", "test", "de", tmp_path)
 
 
 def test_altered_squad_questions_are_left_out(tmp_path):
     text = squad(question("a", ("Rome", 0)), question("a-high-conf", ("Rome", 0)))
     write(tmp_path / "squad_v1/adversarial/AddOneSent.json", text)
-    assert [example.id for example in readers.read_files("squad_v1", "dev", "en", tmp_path)] == [
-        "a"
-    ]
+    assert [
+        example.id for example in local_files.read_files("squad_v1", "dev", "en", tmp_path)
+    ] == ["a"]
     write(tmp_path / "squad_v1/dev-v1.1.json", squad(question("whole", ("Rome", 0))))
-    assert [example.id for example in readers.read_files("squad_v1", "dev", "en", tmp_path)] == [
-        "whole"
-    ]
+    assert [
+        example.id for example in local_files.read_files("squad_v1", "dev", "en", tmp_path)
+    ] == ["whole"]
 
 
 @pytest.mark.parametrize(
@@ -201,9 +201,9 @@ def test_altered_squad_questions_are_left_out(tmp_path):
 )
 def test_wrong_requests_are_answered(tmp_path, task, split, code, message):
     with pytest.raises(UsageError, match=message):
-        readers.read_files(task, split, code, tmp_path)
+        local_files.read_files(task, split, code, tmp_path)
 
 
 def test_a_wrong_data_root_is_named(tmp_path):
     with pytest.raises(UsageError, match=r"the data root .*nowhere is not a folder"):
-        readers.available("xnli", "dev", tmp_path / "nowhere")
+        local_files.available("xnli", "dev", tmp_path / "nowhere")

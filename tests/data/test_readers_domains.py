@@ -6,7 +6,7 @@ import json
 import pytest
 from damaged_files import write
 
-from xstilts_core.data import readers
+from xstilts_core.data.readers import files as local_files
 from xstilts_core.data.source import Files
 from xstilts_core.errors import UsageError
 from xstilts_core.examples import PairExample, TagsExample
@@ -37,8 +37,8 @@ def test_tweets_with_their_labels_beside(tmp_path, folder):
             f"{place}/test_labels.txt": "2\n1\n0",
         },
     )
-    assert readers.available("tweet_sentiment", "test", tmp_path) == ("de",)
-    found = readers.read_files("tweet_sentiment", "test", "de", tmp_path)
+    assert local_files.available("tweet_sentiment", "test", tmp_path) == ("de",)
+    found = local_files.read_files("tweet_sentiment", "test", "de", tmp_path)
     assert found == [
         PairExample("1", "Ach\u2028ja!", "", "positive"),
         PairExample("2", "", "", "neutral"),
@@ -56,14 +56,16 @@ def test_tweets_are_trained_on_in_english_alone(tmp_path):
                 for kind, text in (("text", "a\n"), ("labels", "0\n"))
             },
         )
-    assert readers.available("tweet_sentiment", "train", tmp_path) == ("en",)
+    assert local_files.available("tweet_sentiment", "train", tmp_path) == ("en",)
 
 
 @pytest.mark.parametrize("folder", ["", "tweet_offensive/", "tweeteval/"])
 def test_offensive_tweets(tmp_path, folder):
     place = f"{folder}datasets/offensive/val"
     written(tmp_path, {f"{place}_text.txt": "a\nb\n", f"{place}_labels.txt": "1\n0\n"})
-    assert [row.label for row in readers.read_files("tweet_offensive", "dev", "en", tmp_path)] == [
+    assert [
+        row.label for row in local_files.read_files("tweet_offensive", "dev", "en", tmp_path)
+    ] == [
         "offensive",
         "non-offensive",
     ]
@@ -91,7 +93,7 @@ def test_what_is_wrong_with_tweets_is_told(tmp_path, labels, message):
         },
     )
     with pytest.raises(UsageError, match=message):
-        readers.read_files("tweet_sentiment", "dev", "de", tmp_path)
+        local_files.read_files("tweet_sentiment", "dev", "de", tmp_path)
 
 
 def test_labels_without_tweets_are_nothing(tmp_path):
@@ -100,7 +102,7 @@ def test_labels_without_tweets_are_nothing(tmp_path):
         UsageError,
         match=r"no labelled tweet_sentiment dev files of language 'de'.*german/val_text\.txt",
     ):
-        readers.read_files("tweet_sentiment", "dev", "de", tmp_path)
+        local_files.read_files("tweet_sentiment", "dev", "de", tmp_path)
 
 
 @pytest.mark.parametrize("folder", ["", "abstrct/", "abstrct-projections/"])
@@ -116,10 +118,10 @@ def test_argument_components(tmp_path, folder):
     written(
         tmp_path, {f"{place}/EN/argument_components/original_data/neoplasm_train.tsv": "It O\n"}
     )
-    assert readers.available("abstrct", "test", tmp_path) == ("it",) and readers.available(
+    assert local_files.available("abstrct", "test", tmp_path) == ("it",) and local_files.available(
         "abstrct", "train", tmp_path
     ) == ("en",)
-    assert readers.read_files("abstrct", "test", "it", tmp_path) == [
+    assert local_files.read_files("abstrct", "test", "it", tmp_path) == [
         TagsExample("1", ("Il", "farmaco\u00a05", "."), ("B-Claim", "I-Claim", "O")),
         TagsExample("2", ("No",), ("B-Premise",)),
     ]
@@ -147,14 +149,14 @@ def test_what_is_wrong_with_argument_components_is_told(tmp_path, text, message)
         },
     )
     with pytest.raises(UsageError, match=message):
-        readers.read_files("abstrct", "dev", "en", tmp_path)
+        local_files.read_files("abstrct", "dev", "en", tmp_path)
 
 
 @pytest.mark.parametrize("folder", ["", "pubmedqa/"])
 def test_pubmedqa_without_its_artificial_part_is_cut_in_two(tmp_path, folder):
     written(tmp_path, {f"{folder}data/ori_pqal.json": json.dumps(ENTRIES)})
     train, dev = (
-        readers.read_files("pubmedqa", split, "en", tmp_path) for split in ("train", "dev")
+        local_files.read_files("pubmedqa", split, "en", tmp_path) for split in ("train", "dev")
     )
     assert train[0] == PairExample("1", "q0?", "To see. We saw 0.", "maybe")
     assert [row.id for row in train] == [str(k) for k in range(1, 9)] and [
@@ -168,8 +170,10 @@ def test_pubmedqa_without_its_artificial_part_is_cut_in_two(tmp_path, folder):
             )
         },
     )
-    assert [row.label for row in readers.read_files("pubmedqa", "train", "en", tmp_path)] == ["no"]
-    assert len(readers.read_files("pubmedqa", "dev", "en", tmp_path)) == 10
+    assert [row.label for row in local_files.read_files("pubmedqa", "train", "en", tmp_path)] == [
+        "no"
+    ]
+    assert len(local_files.read_files("pubmedqa", "dev", "en", tmp_path)) == 10
 
 
 @pytest.mark.parametrize(
@@ -191,7 +195,7 @@ def test_what_is_wrong_with_pubmedqa_is_told(tmp_path, changed, message):
     entries = {"0": {**ENTRIES["0"], "CONTEXTS": []}, "1": {**ENTRIES["1"], **changed}}
     written(tmp_path, {"pubmedqa/data/ori_pqal.json": json.dumps(entries, indent=1)})
     with pytest.raises(UsageError, match=message):
-        readers.read_files("pubmedqa", "dev", "en", tmp_path)
+        local_files.read_files("pubmedqa", "dev", "en", tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -205,4 +209,4 @@ def test_what_is_wrong_with_pubmedqa_is_told(tmp_path, changed, message):
 def test_pubmedqa_of_another_shape_is_refused(tmp_path, text, message):
     written(tmp_path, {"pubmedqa/data/ori_pqal.json": text})
     with pytest.raises(UsageError, match=message):
-        readers.read_files("pubmedqa", "dev", "en", tmp_path)
+        local_files.read_files("pubmedqa", "dev", "en", tmp_path)

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from xstilts_core.data import readers
+from xstilts_core.data.readers import files as local_files
+from xstilts_core.data.readers.sentences import read_bucc
+from xstilts_core.data.readers.tags import read_ccg
 from xstilts_core.errors import UsageError
 from xstilts_core.examples import SentenceExample, TagsExample
 
@@ -40,8 +42,8 @@ def bucc(
 )
 def test_bucc_in_the_layouts_of_xtreme_and_of_the_shared_task(tmp_path, folder, stem, split):
     bucc(tmp_path / folder, stem)
-    assert readers.available("bucc2018", split, tmp_path) == ("de",)
-    assert readers.read_files("bucc2018", split, "de", tmp_path) == [
+    assert local_files.available("bucc2018", split, tmp_path) == ("de",)
+    assert local_files.read_files("bucc2018", split, "de", tmp_path) == [
         SentenceExample("de-1", "de", "Eins.", None),
         SentenceExample("de-2", "de", "Zwei\tdrei.", "en-1"),
         SentenceExample("en-1", "en", "Two three.", "de-2"),
@@ -51,12 +53,12 @@ def test_bucc_in_the_layouts_of_xtreme_and_of_the_shared_task(tmp_path, folder, 
 
 def test_bucc_without_its_gold_pairs_is_not_there(tmp_path):
     bucc(tmp_path / "bucc2018", "de-en.test", gold=None)
-    assert readers.available("bucc2018", "test", tmp_path) == ()
+    assert local_files.available("bucc2018", "test", tmp_path) == ()
     with pytest.raises(
         UsageError,
         match=r"no labelled bucc2018 test files .*de-en\.test\.de is empty or without labels",
     ):
-        readers.read_files("bucc2018", "test", "de", tmp_path)
+        local_files.read_files("bucc2018", "test", "de", tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -80,13 +82,13 @@ def test_bucc_without_its_gold_pairs_is_not_there(tmp_path):
 def test_what_is_wrong_with_bucc_is_told(tmp_path, changed, message):
     path = bucc(tmp_path, "de-en.dev", **changed)
     with pytest.raises(UsageError, match=message):
-        readers.read_bucc(path, path.with_suffix(".en"), path.with_suffix(".gold"), "de")
+        read_bucc(path, path.with_suffix(".en"), path.with_suffix(".gold"), "de")
 
 
 @pytest.mark.skipif(not (REAL / "bucc2018").is_dir(), reason="slices of the real data are not here")
 def test_real_bucc_has_distractors_and_one_translation_a_sentence():
-    assert readers.available("bucc2018", "dev", REAL) == ("zh",)
-    found = readers.read_files("bucc2018", "dev", "zh", REAL)
+    assert local_files.available("bucc2018", "dev", REAL) == ("zh",)
+    found = local_files.read_files("bucc2018", "dev", "zh", REAL)
     sides = [
         [example for example in found if (example.language == "en") == english]
         for english in (True, False)
@@ -100,15 +102,15 @@ def test_supertags(tmp_path):
     path = tmp_path / "ccg" / "train.tsv"
     path.write_text("Anna reads .\tNP S[dcl]\\NP .\n", encoding="utf-8")
     expected = [TagsExample("1", ("Anna", "reads", "."), ("NP", "S[dcl]\\NP", "."))]
-    assert readers.read_files("ccg", "train", "en", tmp_path) == readers.read_ccg(path) == expected
+    assert local_files.read_files("ccg", "train", "en", tmp_path) == read_ccg(path) == expected
     path.write_text("Anna reads .\tNP S[dcl]\\NP .\nAnna\tNP .\n", encoding="utf-8")
     with pytest.raises(
         UsageError, match=r"train\.tsv, line 2: 1 words and 2 tags: expected words TAB tags"
     ):
-        readers.read_ccg(path)
+        read_ccg(path)
     path.write_text("Anna reads .\n", encoding="utf-8")
     with pytest.raises(UsageError, match=r"train\.tsv, line 1: 1 columns"):
-        readers.read_ccg(path)
+        read_ccg(path)
 
 
 def test_how_to_bring_what_the_hub_lacks_is_told(tmp_path):
@@ -116,9 +118,9 @@ def test_how_to_bring_what_the_hub_lacks_is_told(tmp_path):
         UsageError,
         match=r"looked for ccg/train\.tsv.*LDC.*from your own copy \(one sentence per line, words TAB tags\)",
     ):
-        readers.read_files("ccg", "train", "en", tmp_path)
+        local_files.read_files("ccg", "train", "en", tmp_path)
     with pytest.raises(
         UsageError,
         match=r"looked for bucc2018/de-en\.dev\.de.*gold pairs alone: mining needs the other sentences",
     ):
-        readers.read_files("bucc2018", "dev", "de", tmp_path)
+        local_files.read_files("bucc2018", "dev", "de", tmp_path)

@@ -7,7 +7,7 @@ import json
 import pytest
 from pair_files import GLUE_HEADER, PAWS_HEADER, SNLI_OWN, XNLI_HEADER, labels, table, texts, write
 
-from xstilts_core.data import readers
+from xstilts_core.data.readers import files as local_files
 from xstilts_core.data.readers.tables import TABLES, read_table, read_tables
 from xstilts_core.errors import UsageError
 from xstilts_core.examples import PairExample
@@ -30,7 +30,7 @@ def test_xtreme_files_take_both_line_ends(tmp_path, end):
         tmp_path / "dev-de.tsv",
         f"\ufeffEr kam.\tEr ging.\tcontradiction{end}Er kam.\tJemand kam.\tentailment{end}",
     )
-    assert readers.read_xtreme_pairs(path) == [
+    assert read_table(path, TABLES["xtreme_xnli"]) == [
         PairExample("1", "Er kam.", "Er ging.", "contradiction"),
         PairExample("2", "Er kam.", "Jemand kam.", "entailment"),
     ]
@@ -38,18 +38,14 @@ def test_xtreme_files_take_both_line_ends(tmp_path, end):
 
 def test_cells_are_quoted_as_by_csv_writer(tmp_path):
     path = write(tmp_path / "dev-en.tsv", '"He said ""no""."\tHe said "no" twice.\tneutral\n')
-    assert texts(readers.read_xtreme_pairs(path)) == [('He said "no".', 'He said "no" twice.')]
-
-
-def test_files_without_labels(tmp_path):
-    assert readers.read_xtreme_pairs(write(tmp_path / "test-en.tsv", "a\tb\nc\td\n"))[
-        1
-    ] == PairExample("2", "c", "d", None)
+    assert texts(read_table(path, TABLES["xtreme_xnli"])) == [
+        ('He said "no".', 'He said "no" twice.')
+    ]
 
 
 def test_separators_inside_a_text_do_not_cut_it(tmp_path):
     path = write(tmp_path / "dev-en.tsv", "a\u2028b\x85c\x0cd\te\tneutral\n")
-    assert readers.read_xtreme_pairs(path)[0].text_a == "a\u2028b\x85c\x0cd"
+    assert read_table(path, TABLES["xtreme_xnli"])[0].text_a == "a\u2028b\x85c\x0cd"
 
 
 @pytest.mark.parametrize(
@@ -60,8 +56,8 @@ def test_separators_inside_a_text_do_not_cut_it(tmp_path):
             r"dev-en\.tsv, line 2: 2 columns: expected 3 \(first text.*may have been cut off",
         ),
         ("a\tb\tneutral\na\tb\nc\td\tneutral\n", r"line 2: 2 columns: expected 3 \([^;]*$"),
-        ("a\tb\na\tb\tneutral\n", r"line 2: 3 columns: expected 2"),
-        ("a\n", r"line 1: 1 columns: expected 2 or 3"),
+        ("a\tb\na\tb\tneutral\n", r"line 1: 2 columns: expected 3"),
+        ("a\n", r"line 1: 1 columns: expected 3"),
         (
             "a\tb\tneutral\na\tb\tentailmemt\n",
             r"unknown label 'entailmemt' in .*dev-en\.tsv, line 2: did you mean 'entailment'\?",
@@ -90,16 +86,17 @@ def test_separators_inside_a_text_do_not_cut_it(tmp_path):
 )
 def test_what_is_wrong_with_an_xtreme_file_is_said(tmp_path, text, message):
     with pytest.raises(UsageError, match=message):
-        readers.read_xtreme_pairs(write(tmp_path / "dev-en.tsv", text))
+        read_table(write(tmp_path / "dev-en.tsv", text), TABLES["xtreme_xnli"])
 
 
 def test_the_line_of_a_wrong_byte_is_named(tmp_path):
     with pytest.raises(UsageError, match=r"line 3: byte 0xfc is not UTF-8"):
-        readers.read_xtreme_pairs(
+        read_table(
             write(
                 tmp_path / "dev-en.tsv",
                 b"a\tb\tneutral\n" * 2 + "ü\tb\tneutral\n".encode("latin-1"),
-            )
+            ),
+            TABLES["xtreme_xnli"],
         )
 
 
@@ -108,13 +105,13 @@ def test_a_missing_file_names_its_neighbours(tmp_path):
     with pytest.raises(
         UsageError, match=r"dev-xx\.tsv is missing: files of that kind there: dev-de\.tsv"
     ):
-        readers.read_xtreme_pairs(tmp_path / "dev-xx.tsv")
+        read_table(tmp_path / "dev-xx.tsv", TABLES["xtreme_xnli"])
     with pytest.raises(
         UsageError, match=r"the folder .*nowhere does not exist either; .* holds dev-de\.tsv"
     ):
-        readers.read_xtreme_pairs(tmp_path / "nowhere" / "dev-de.tsv")
+        read_table(tmp_path / "nowhere" / "dev-de.tsv", TABLES["xtreme_xnli"])
     with pytest.raises(UsageError, match=r"is a folder: expected a file; it holds dev-de\.tsv"):
-        readers.read_xtreme_pairs(tmp_path)
+        read_table(tmp_path, TABLES["xtreme_xnli"])
 
 
 # ---- tables with a header: MNLI, SNLI, QQP, XNLI's own
@@ -242,9 +239,9 @@ def test_xnli_has_all_languages_in_one_file(tmp_path):
         PairExample("1", "A", "B", "neutral"),
         PairExample("2", "E", "F", "contradiction"),
     ]
-    assert labels(readers.read_files("xnli", "test", "fr", tmp_path)) == ["entailment"]
+    assert labels(local_files.read_files("xnli", "test", "fr", tmp_path)) == ["entailment"]
     with pytest.raises(UsageError, match=r"xnli\.test\.tsv holds no row of language 'zh'"):
-        readers.read_files("xnli", "test", "zh", tmp_path)
+        local_files.read_files("xnli", "test", "zh", tmp_path)
 
 
 # ---- PAWS-X
@@ -277,17 +274,17 @@ def test_paws_x_labels_are_those_of_each_language(tmp_path):
         write(tmp_path / f"pawsx/test-{code}.tsv", "a\tb\n")
         write(tmp_path / f"x-final/{code}/test_2k.tsv", table(PAWS_HEADER, f"7\ta\tb\t{label}"))
     write(tmp_path / "pawsx/test-es.tsv", "a\tb\n")
-    assert labels(readers.read_files("pawsx", "test", "de", tmp_path)) == ["0"]
-    assert labels(readers.read_files("pawsx", "test", "fr", tmp_path)) == ["1"]
+    assert labels(local_files.read_files("pawsx", "test", "de", tmp_path)) == ["0"]
+    assert labels(local_files.read_files("pawsx", "test", "fr", tmp_path)) == ["1"]
     with pytest.raises(
         UsageError, match=r"test-es\.tsv is empty or without labels.*; languages there: de, fr"
     ):
-        readers.read_files("pawsx", "test", "es", tmp_path)
+        local_files.read_files("pawsx", "test", "es", tmp_path)
     write(tmp_path / "pawsx/dev-de.tsv", "a\tb\t2\n")
     with pytest.raises(
         UsageError, match=r"unknown label '2' in .*pawsx/dev-de\.tsv, line 1: legal: 0, 1"
     ):
-        readers.read_files("pawsx", "dev", "de", tmp_path)
+        local_files.read_files("pawsx", "dev", "de", tmp_path)
 
 
 # ---- ANLI, and JSON lines
@@ -306,7 +303,7 @@ def anli_row(hypothesis: str, label: object, first: str = "context") -> str:
 def test_anli_is_three_rounds_with_labels_of_one_letter(tmp_path):
     for number, letter in enumerate("nec", start=1):
         write(tmp_path / f"anli_v1.0/R{number}/train.jsonl", anli_row(f"h{number}", letter))
-    found = readers.read_files("anli", "train", "en", tmp_path)
+    found = local_files.read_files("anli", "train", "en", tmp_path)
     assert [(example.id, example.text_b, example.label) for example in found] == [
         ("1", "h1", "neutral"),
         ("2", "h2", "entailment"),
@@ -317,7 +314,7 @@ def test_anli_is_three_rounds_with_labels_of_one_letter(tmp_path):
     with pytest.raises(
         UsageError, match=r"anli_v1\.0 has train\.jsonl only in R1, R3: expected R2 too"
     ):
-        readers.read_files("anli", "train", "en", tmp_path)
+        local_files.read_files("anli", "train", "en", tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,9 @@ import ranking_files
 from ranking_files import LANGUAGES, write_json, write_lines
 from test_readers_real import REAL
 
-from xstilts_core.data import readers
+from xstilts_core.data.readers import files as local_files
 from xstilts_core.data.readers import hub as hub_reader
-from xstilts_core.data.readers.breaks import sentence_spans
-from xstilts_core.data.readers.ranking import by_sentence
+from xstilts_core.data.readers.spans import by_sentence, sentence_spans
 from xstilts_core.data.source import Embedded, Files
 from xstilts_core.errors import UsageError
 from xstilts_core.examples import Answer, SpanExample
@@ -215,8 +214,8 @@ def test_squad_on_the_hub_asks_for_sentences_too():
 
 @real
 def test_lareqa_and_squad_on_the_real_slices():
-    assert readers.available("lareqa", "test", REAL) == tuple(sorted(LANGUAGES))
-    pool = {passage.id: passage for passage in readers.read_pool("lareqa", REAL)}
+    assert local_files.available("lareqa", "test", REAL) == tuple(sorted(LANGUAGES))
+    pool = {passage.id: passage for passage in local_files.read_pool("lareqa", REAL)}
     assert len(pool) == 1292
     for code in LANGUAGES:
         examples = lareqa(REAL, code)
@@ -226,7 +225,9 @@ def test_lareqa_and_squad_on_the_real_slices():
             and all(pool[entry.id] == entry for entry in example.passages)
             for example in examples
         )
-    span = {example.id: example for example in readers.read_files("squad_v1", "train", "en", REAL)}
+    span = {
+        example.id: example for example in local_files.read_files("squad_v1", "train", "en", REAL)
+    }
     examples = Files(str(REAL)).load("squad_sentences", "train", "en")
     assert len(examples) == len(span) == 3286  # no answer falls between two sentences
     whole = [
@@ -335,4 +336,4 @@ def test_what_is_wrong_with_an_entity_names_its_line(root, line, message):
 @pytest.mark.parametrize("name", ["lareqa", "mewslix", "wikipedia_mentions"])
 def test_what_the_hub_lacks_is_told_with_the_reason(name):
     with pytest.raises(UsageError, match=f"{name} .*(sentence breaks|no parquet copy)"):
-        readers.read_hub(name, "test", "en")
+        hub_reader.read_hub(name, "test", "en")

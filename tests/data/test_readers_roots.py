@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from pair_files import GLUE_HEADER, PAWS_HEADER, SNLI_OWN, XNLI_HEADER, labels, table, texts, write
 
-from xstilts_core.data import readers
+from xstilts_core.data.readers import files as local_files
 from xstilts_core.data.source import Files
 from xstilts_core.errors import UsageError
 from xstilts_core.examples import PairExample
@@ -40,7 +40,7 @@ def test_the_parts_of_anli_plus_write_labels_differently_and_mean_the_same(tmp_p
     for number in (1, 2, 3):
         write(tmp_path / f"anli_v1.0/R{number}/train.jsonl", anli_row("h", "e"))
     for task in ("mnli", "snli", "anli"):
-        assert set(labels(readers.read_files(task, "train", "en", tmp_path))) == {"entailment"}
+        assert set(labels(local_files.read_files(task, "train", "en", tmp_path))) == {"entailment"}
 
 
 @pytest.mark.parametrize("folder", ["", "glue_data/", "glue/", "mnli/", "mnli/glue/"])
@@ -53,12 +53,12 @@ def test_mnli_develops_on_the_matched_set_alone(tmp_path, folder):
         UsageError,
         match=r"no labelled mnli dev files of language 'en'.*looked for glue_data/MNLI/dev_matched\.tsv or",
     ):
-        readers.read_files("mnli", "dev", "en", tmp_path)
+        local_files.read_files("mnli", "dev", "en", tmp_path)
     write(
         tmp_path / f"{folder}MNLI/dev_matched.tsv",
         table(GLUE_HEADER, *[GLUE_ROW.format("matched")] * 2),
     )
-    assert texts(readers.read_files("mnli", "dev", "en", tmp_path)) == [("matched", "B")] * 2
+    assert texts(local_files.read_files("mnli", "dev", "en", tmp_path)) == [("matched", "B")] * 2
 
 
 def test_multinli_in_its_own_archive(tmp_path):
@@ -67,7 +67,7 @@ def test_multinli_in_its_own_archive(tmp_path):
         tmp_path / "multinli_1.0/multinli_1.0_train.txt",
         table(header, "neutral\tA\tB\t1\t1n\tslate\tneutral", "-\tC\tD\t1\t1n\tslate\tneutral"),
     )
-    assert readers.read_files("mnli", "train", "en", tmp_path) == [
+    assert local_files.read_files("mnli", "train", "en", tmp_path) == [
         PairExample("1", "A", "B", "neutral")
     ]
     rows = (
@@ -78,7 +78,7 @@ def test_multinli_in_its_own_archive(tmp_path):
         tmp_path / "mnli/multinli_1.0/multinli_1.0_dev_matched.jsonl",
         "".join(json.dumps(row) + "\n" for row in rows),
     )
-    assert readers.read_files("mnli", "dev", "en", tmp_path) == [
+    assert local_files.read_files("mnli", "dev", "en", tmp_path) == [
         PairExample("1", "C", "B", "contradiction")
     ]
 
@@ -90,27 +90,27 @@ def test_xtreme_folder_as_data_root(tmp_path):
         write(tmp_path / f"xnli/test-{code}.tsv", "a\tb\r\n")
         write(tmp_path / f"pawsx/dev-{code}.tsv", '"a ""b"""\tb\t1\r\n')
     write(tmp_path / "pawsx/train-en.tsv", "a\tb\t0\r\n")
-    assert texts(readers.read_files("mnli", "train", "en", tmp_path)) == [("a .", "b .")]
-    assert texts(readers.read_files("mnli", "dev", "en", tmp_path)) == [("en", "b")]
+    assert texts(local_files.read_files("mnli", "train", "en", tmp_path)) == [("a .", "b .")]
+    assert texts(local_files.read_files("mnli", "dev", "en", tmp_path)) == [("en", "b")]
     assert (
-        readers.available("xnli", "dev", tmp_path)
-        == readers.available("pawsx", "dev", tmp_path)
+        local_files.available("xnli", "dev", tmp_path)
+        == local_files.available("pawsx", "dev", tmp_path)
         == ("de", "en")
     )
-    assert readers.available("xnli", "test", tmp_path) == ()
-    assert readers.available("pawsx", "train", tmp_path) == ("en",)
-    assert readers.read_files("pawsx", "dev", "de", tmp_path) == [
+    assert local_files.available("xnli", "test", tmp_path) == ()
+    assert local_files.available("pawsx", "train", tmp_path) == ("en",)
+    assert local_files.read_files("pawsx", "dev", "de", tmp_path) == [
         PairExample("1", 'a "b"', "b", "1")
     ]
     # The labels that XTREME takes away stand in XNLI's own archive.
     write(tmp_path / "XNLI-1.0/xnli.test.tsv", table(XNLI_HEADER, "de\tneutral\t\tA\tB\t1"))
-    assert labels(readers.read_files("xnli", "test", "de", tmp_path)) == ["neutral"]
+    assert labels(local_files.read_files("xnli", "test", "de", tmp_path)) == ["neutral"]
 
 
 def test_mnli_slices_are_read_once_and_a_whole_set_as_it_is(tmp_path):
     row = "0\t1\t1e\tfiction\tIt works.\tYes.\tneutral\tentailment"
     write(tmp_path / "mnli/glue/MNLI/train.tsv", table(GLUE_HEADER, row, row))
-    assert len(readers.read_files("mnli", "train", "en", tmp_path)) == 2
+    assert len(local_files.read_files("mnli", "train", "en", tmp_path)) == 2
     for seed in (13, 21):
         write(tmp_path / f"mnli/k-shot/MNLI/16-{seed}/train.tsv", table(GLUE_HEADER, row))
     translated = table("premise\thypo\tlabel", "It works .\tYes .\tentailment", "A\tB\tneutral")
@@ -119,8 +119,8 @@ def test_mnli_slices_are_read_once_and_a_whole_set_as_it_is(tmp_path):
         PairExample("1", "It works.", "Yes.", "entailment"),
         PairExample("2", "A", "B", "neutral"),
     ]
-    assert readers.read_files("mnli", "train", "en", tmp_path) == expected
-    assert readers.available("mnli", "train", tmp_path) == ("en",)
+    assert local_files.read_files("mnli", "train", "en", tmp_path) == expected
+    assert local_files.available("mnli", "train", tmp_path) == ("en",)
 
 
 def test_translated_training_sets(tmp_path):
@@ -136,11 +136,11 @@ def test_translated_training_sets(tmp_path):
         tmp_path / "xtreme_translations/XNLI/translate-train/en-de-translated.tsv",
         'a\tb\t"A\tB\tcontradictory\n',
     )
-    assert readers.available("mnli_translated", "train", tmp_path) == ("de", "sw")
-    assert readers.read_files("mnli_translated", "train", "sw", tmp_path) == [
+    assert local_files.available("mnli_translated", "train", tmp_path) == ("de", "sw")
+    assert local_files.read_files("mnli_translated", "train", "sw", tmp_path) == [
         PairExample("1", "A .", "B .", "contradiction")
     ]
-    assert readers.read_files("mnli_translated", "train", "de", tmp_path) == [
+    assert local_files.read_files("mnli_translated", "train", "de", tmp_path) == [
         PairExample("1", '"A', "B", "contradiction")
     ]
     write(tmp_path / "x-final/fr/translated_train.tsv", table(PAWS_HEADER, "1\tA\tB\t1"))
@@ -148,9 +148,11 @@ def test_translated_training_sets(tmp_path):
         tmp_path / "xtreme_translations/PAWSX/translate-train/en-ja-translated.tsv",
         "a\tb\tA\tB\t1\na\tb\tC\tD\tE\na\tb\tF\tG\t0\n",
     )
-    assert readers.available("pawsx_translated", "train", tmp_path) == ("fr", "ja")
-    assert texts(readers.read_files("pawsx_translated", "train", "fr", tmp_path)) == [("A", "B")]
-    assert texts(readers.read_files("pawsx_translated", "train", "ja", tmp_path)) == [
+    assert local_files.available("pawsx_translated", "train", tmp_path) == ("fr", "ja")
+    assert texts(local_files.read_files("pawsx_translated", "train", "fr", tmp_path)) == [
+        ("A", "B")
+    ]
+    assert texts(local_files.read_files("pawsx_translated", "train", "ja", tmp_path)) == [
         ("A", "B"),
         ("F", "G"),
     ]
@@ -172,13 +174,13 @@ def test_translated_training_sets(tmp_path):
 )
 def test_what_is_not_there_is_said(tmp_path, task, split, code, message):
     with pytest.raises(UsageError, match=message):
-        readers.read_files(task, split, code, tmp_path)
+        local_files.read_files(task, split, code, tmp_path)
 
 
 def check_resource_level(root, rows, codes):
     """The same rows of MNLI in each language, matched one by one; XNLI scored on its test set, and
     chosen on MNLI's development set."""
-    assert readers.available("mnli_translated", "train", root) == codes
+    assert local_files.available("mnli_translated", "train", root) == codes
     settings = {
         "source": "files",
         "data_root": str(root),

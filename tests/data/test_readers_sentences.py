@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from xstilts_core.data import readers
+from xstilts_core.data.readers import files as local_files
 from xstilts_core.errors import UsageError
 from xstilts_core.examples import SentenceExample
 
@@ -25,8 +25,8 @@ def tatoeba(
 @pytest.mark.parametrize("folder", ["tatoeba/v1", "data/tatoeba/v1", "LASER-main/data/tatoeba/v1"])
 def test_tatoeba_in_lasers_layout(tmp_path, folder):
     tatoeba(tmp_path / folder, "\ufeffNein.\r\nJa.\r\n")
-    assert readers.available("tatoeba", "test", tmp_path) == ("de",)
-    assert readers.read_files("tatoeba", "test", "de", tmp_path) == [
+    assert local_files.available("tatoeba", "test", tmp_path) == ("de",)
+    assert local_files.read_files("tatoeba", "test", "de", tmp_path) == [
         SentenceExample("de-1", "de", "Nein.", "en-1"),
         SentenceExample("de-2", "de", "Ja.", "en-2"),
         SentenceExample("en-1", "en", "No.", "de-1"),
@@ -40,14 +40,16 @@ def test_xtremes_sorted_copy_of_tatoeba_is_refused(tmp_path, folder):
     be wrong."""
     write(tmp_path / folder / "de-en.de", "Zwei.\nEins.\nDrei.\n")
     write(tmp_path / folder / "de-en.en", "One.\nThree.\nTwo.\n")
-    assert readers.available("tatoeba", "test", tmp_path) == ()
+    assert local_files.available("tatoeba", "test", tmp_path) == ()
     with pytest.raises(
         UsageError,
         match=r"no labelled tatoeba test files .*de-en\.de holds no gold: XTREME sorts the English side",
     ):
-        readers.read_files("tatoeba", "test", "de", tmp_path)
+        local_files.read_files("tatoeba", "test", "de", tmp_path)
     tatoeba(tmp_path / "tatoeba/v1")
-    assert [example.match for example in readers.read_files("tatoeba", "test", "de", tmp_path)] == [
+    assert [
+        example.match for example in local_files.read_files("tatoeba", "test", "de", tmp_path)
+    ] == [
         "en-1",
         "en-2",
         "de-1",
@@ -57,7 +59,7 @@ def test_xtremes_sorted_copy_of_tatoeba_is_refused(tmp_path, folder):
 
 def test_tatoeba_without_its_english_side_is_not_there(tmp_path):
     write(tmp_path / "tatoeba/v1/tatoeba.deu-eng.deu", "Ja.\n")
-    assert readers.available("tatoeba", "test", tmp_path) == ()
+    assert local_files.available("tatoeba", "test", tmp_path) == ()
 
 
 @pytest.mark.parametrize(
@@ -75,7 +77,7 @@ def test_tatoeba_without_its_english_side_is_not_there(tmp_path):
 def test_what_is_wrong_with_tatoeba_is_told(tmp_path, other, message):
     tatoeba(tmp_path / "tatoeba/v1", other)
     with pytest.raises(UsageError, match=message):
-        readers.read_files("tatoeba", "test", "de", tmp_path)
+        local_files.read_files("tatoeba", "test", "de", tmp_path)
 
 
 def bucc(
@@ -96,9 +98,11 @@ def test_bucc_without_distractors_is_refused(tmp_path):
         UsageError,
         match=r"hold no sentence without a pair in .*de-en\.dev\.gold: .*F1 says nothing",
     ):
-        readers.read_files("bucc2018", "dev", "de", tmp_path)
+        local_files.read_files("bucc2018", "dev", "de", tmp_path)
     bucc(tmp_path / "bucc2018", "en-1\tTwo.\n")
-    assert [example.match for example in readers.read_files("bucc2018", "dev", "de", tmp_path)] == [
+    assert [
+        example.match for example in local_files.read_files("bucc2018", "dev", "de", tmp_path)
+    ] == [
         None,
         "en-1",
         "de-2",
@@ -122,7 +126,7 @@ def test_bucc_without_distractors_is_refused(tmp_path):
 def test_truncated_downloads_of_bucc(tmp_path, english, message):
     bucc(tmp_path / "bucc2018", english)
     with pytest.raises(UsageError, match=message):
-        readers.read_files("bucc2018", "dev", "de", tmp_path)
+        local_files.read_files("bucc2018", "dev", "de", tmp_path)
 
 
 def test_a_packed_archive_of_bucc_is_named(tmp_path):
@@ -131,4 +135,4 @@ def test_a_packed_archive_of_bucc_is_named(tmp_path):
         UsageError,
         match=r"no labelled bucc2018 test files .*fr-en\.training-gold\.tar\.bz2 is still packed",
     ):
-        readers.read_files("bucc2018", "test", "fr", tmp_path)
+        local_files.read_files("bucc2018", "test", "fr", tmp_path)

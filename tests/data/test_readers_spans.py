@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from xstilts_core.data import readers
+from xstilts_core.data.readers import files as local_files
+from xstilts_core.data.readers.spans import read_squad
 from xstilts_core.errors import UsageError
 from xstilts_core.examples import Answer
 
@@ -30,7 +31,7 @@ def write(path: Path, *entries: dict) -> Path:
 
 
 def ids(task: str, split: str, code: str, root: Path) -> list[str]:
-    return [example.id for example in readers.read_files(task, split, code, root)]
+    return [example.id for example in local_files.read_files(task, split, code, root)]
 
 
 REMOVED = entry("a", "")
@@ -69,13 +70,13 @@ REMOVED = entry("a", "")
 )
 def test_the_places_of_every_data_set(tmp_path, task, split, code, place):
     write(tmp_path / place, entry("a"))
-    assert readers.available(task, split, tmp_path) == (code,)
-    assert readers.read_files(task, split, code, tmp_path)[0].answers == (Answer("Rome", 0),)
+    assert local_files.available(task, split, tmp_path) == (code,)
+    assert local_files.read_files(task, split, code, tmp_path)[0].answers == (Answer("Rome", 0),)
 
 
 def test_mlqa_reads_questions_in_the_language_of_their_text(tmp_path):
     write(tmp_path / "mlqa/MLQA_V1/dev/dev-context-de-question-en.json", entry("a"))
-    assert readers.available("mlqa", "dev", tmp_path) == ()
+    assert local_files.available("mlqa", "dev", tmp_path) == ()
 
 
 @pytest.mark.parametrize(
@@ -88,15 +89,15 @@ def test_mlqa_reads_questions_in_the_language_of_their_text(tmp_path):
 )
 def test_files_whose_answers_xtreme_removed_are_not_there(tmp_path, task, split, place):
     path = write(tmp_path / place, REMOVED, REMOVED)
-    assert readers.available(task, split, tmp_path) == ()
+    assert local_files.available(task, split, tmp_path) == ()
     with pytest.raises(
         UsageError,
         match=rf"no labelled {task} test files of language 'en'.*{path.name} is empty or without labels",
     ):
-        readers.read_files(task, split, "en", tmp_path)
+        local_files.read_files(task, split, "en", tmp_path)
     write(path, entry("a"), REMOVED)
     with pytest.raises(UsageError, match=r"question 'a': no answer and not marked is_impossible"):
-        readers.read_files(task, split, "en", tmp_path)
+        local_files.read_files(task, split, "en", tmp_path)
 
 
 def test_a_question_without_answer_among_the_first_is_no_removed_one(tmp_path):
@@ -108,9 +109,9 @@ def test_a_question_without_answer_among_the_first_is_no_removed_one(tmp_path):
     path.write_text(
         json.dumps({"data": [{"paragraphs": [{"context": CONTEXT, "qas": [question]}]}]})
     )
-    assert readers.read_files("squad_v2", "dev", "en", tmp_path)[0].answers == ()
+    assert local_files.read_files("squad_v2", "dev", "en", tmp_path)[0].answers == ()
     write(tmp_path / "xquad/xquad.en.json", entry("a", '"Rome"', 3, 'In "Rome".'))
-    assert readers.available("xquad", "test", tmp_path) == ("en",)
+    assert local_files.available("xquad", "test", tmp_path) == ("en",)
 
 
 def test_the_courses_half_of_squad_2_shares_no_text_with_the_development_set(tmp_path):
@@ -139,14 +140,16 @@ def tydiqa_training(folder: Path) -> Path:
 def test_tydiqas_english_training_questions_are_cut_by_position(tmp_path):
     tydiqa_training(tmp_path / "tydiqa/tydiqa-goldp-v1.1-train")
     write(tmp_path / "tydiqa/tydiqa-goldp-v1.1-dev/tydiqa.goldp.en.dev.json", REMOVED)
-    train, dev = (readers.read_files("tydiqa", split, "en", tmp_path) for split in ("train", "dev"))
+    train, dev = (
+        local_files.read_files("tydiqa", split, "en", tmp_path) for split in ("train", "dev")
+    )
     # Ids repeat, as in XTREME's files, and are told apart by position.
     assert [example.id for example in dev] == ["4#19", "5#20"]
     assert [example.id for example in train] == [
         f"{number % 7}#{number + 1}" for number in range(18) if number != 2
     ]
     assert not {example.context for example in train} & {example.context for example in dev}
-    assert readers.available("tydiqa", "test", tmp_path) == ()
+    assert local_files.available("tydiqa", "test", tmp_path) == ()
 
 
 def test_tydiqas_english_training_questions_are_whole_beside_labelled_development_questions(
@@ -183,18 +186,18 @@ def test_tydiqas_upstream_training_file_holds_nine_languages(tmp_path, place):
             for number, name in enumerate(names)
         ),
     )
-    assert readers.available("tydiqa", "train", tmp_path) == ("en",)
+    assert local_files.available("tydiqa", "train", tmp_path) == ("en",)
     assert ids("tydiqa", "train", "en", tmp_path) == ["english-0", "english-2"]
     assert ids("tydiqa", "dev", "en", tmp_path) == ["english-4"]
     assert ids("tydiqa", "dev", "fi", tmp_path) == ["finnish-1"]
     with pytest.raises(UsageError, match=r"holds no question whose id begins with swahili-"):
-        readers.read_files("tydiqa", "dev", "sw", tmp_path)
+        local_files.read_files("tydiqa", "dev", "sw", tmp_path)
     write(tmp_path / place, entry("english-0"), entry("englishlike-1"))
     with pytest.raises(
         UsageError,
         match=r"unknown beginning of an id 'englishlike-1' in .*train\.json: did you mean 'english-'",
     ):
-        readers.read_files("tydiqa", "train", "en", tmp_path)
+        local_files.read_files("tydiqa", "train", "en", tmp_path)
 
 
 def test_tydiqas_upstream_development_file_holds_nine_languages(tmp_path):
@@ -217,7 +220,7 @@ def test_packed_archives_are_named(tmp_path, task, code, place):
         UsageError,
         match=rf"no labelled {task} test files of language {code!r}.*{place} is still packed: unpack it",
     ):
-        readers.read_files(task, "test", code, tmp_path)
+        local_files.read_files(task, "test", code, tmp_path)
 
 
 # ---- what a file may have wrong
@@ -246,11 +249,11 @@ def test_what_is_wrong_with_a_file_of_questions_is_said(tmp_path, content, messa
     path.parent.mkdir()
     path.write_bytes(content)
     with pytest.raises(UsageError, match=message):
-        readers.read_files("xquad", "test", "de", tmp_path)
+        local_files.read_files("xquad", "test", "de", tmp_path)
 
 
 def test_a_byte_order_mark_line_ends_and_offsets_in_characters(tmp_path):
     """Offsets count characters, not bytes, and CRLF inside a text is two of them."""
     path = write(tmp_path / "xquad.de.json", entry("a", "größte", 16, "Köln —\r\nist die größte."))
     path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes().replace(b'"data": ', b'"data":\r\n'))
-    assert readers.read_squad(path)[0].answers == (Answer("größte", 16),)
+    assert read_squad(path)[0].answers == (Answer("größte", 16),)

@@ -17,15 +17,13 @@ import yaml
 
 from xstilts_core import languages
 from xstilts_core.commands import cli
-from xstilts_core.data import readers
 from xstilts_core.data.readers import files as local_files
 from xstilts_core.data.source import Files
 from xstilts_core.errors import UsageError
 from xstilts_core.languages import LANGUAGES, Language
 from xstilts_core.study import Study, identity
 from xstilts_core.study.study_file import studies
-from xstilts_core.tasks import RECIPE_FIELDS, TASKS
-from xstilts_core.tasks.registry import declared
+from xstilts_core.tasks import RECIPE_FIELDS, TASKS, declared
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
@@ -303,7 +301,7 @@ def test_the_guide_to_a_task_reads_its_files(monkeypatch, tmp_path):
     fields, places = declarations("task.md")
     (entry,) = declared(fields).values()
     monkeypatch.setitem(TASKS, entry.name, entry)
-    monkeypatch.setattr(local_files, "FILES", MappingProxyType({**readers.FILES, **places}))
+    monkeypatch.setattr(local_files, "FILES", MappingProxyType({**local_files.FILES, **places}))
     (rows,) = fenced((DOCS / "guides" / "task.md").read_text(encoding="utf-8"), "text")
     (tmp_path / entry.name).mkdir()
     (tmp_path / entry.name / "test-sw.tsv").write_text(rows, encoding="utf-8")
@@ -353,9 +351,8 @@ def test_the_guide_to_a_language_scores_it_with_the_model_of_a_task_that_is_ther
     for module in (languages, local_files):
         monkeypatch.setattr(module, "LANGUAGES", {**LANGUAGES, row.code: row})
     monkeypatch.setitem(TASKS, entry.name, entry)
-    places = MappingProxyType({**readers.FILES, **layouts})
-    for module in (readers, local_files):
-        monkeypatch.setattr(module, "FILES", places)
+    places = MappingProxyType({**local_files.FILES, **layouts})
+    monkeypatch.setattr(local_files, "FILES", places)
     (tmp_path / entry.name).mkdir()
     (tmp_path / entry.name / "test-ga.tsv").write_text(
         "Anna\tPROPN\nléann\tVERB\n\nLéann\tVERB\nsí\tPRON\n", encoding="utf-8"

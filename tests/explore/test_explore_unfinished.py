@@ -19,8 +19,8 @@ from xstilts_core.explore import (
     scatter_view,
 )
 from xstilts_core.explore.index import Choice
-from xstilts_core.report.figures.style import several
 from xstilts_core.study import Study
+from xstilts_core.wording.numbers import span
 
 
 @pytest.fixture(scope="module")
@@ -199,6 +199,4 @@ def odd(whole, tmp_path_factory) -> Reader:
 
 
 def test_counts_of_seeds_that_are_missing():
-    assert (
-        several([float("nan"), 2.0, 3.0]) == "2 to 3 seeds" and several([float("nan")]) == "0 seeds"
-    )
+    assert span([float("nan"), 2.0, 3.0]) == "2 to 3" and span([float("nan")]) == "0"

@@ -31,8 +31,7 @@ from xstilts_core.explore.markup import paint
 from xstilts_core.explore.predictions import WON
 from xstilts_core.explore.reader import studies
 from xstilts_core.jobs.notebook import notebook_path, run_notebook
-from xstilts_core.report.figures.cells import ink_on
-from xstilts_core.report.figures.style import diverging
+from xstilts_core.report.figures.style import diverging, ink_on
 from xstilts_core.study import Study
 from xstilts_core.study.study_kinds import references
 

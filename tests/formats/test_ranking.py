@@ -83,7 +83,7 @@ def test_the_metric_equals_the_slow_rule_and_one_right_answer_its_reciprocal_ran
         [plain_average_precision(*pair, 20) for pair in zip(right, ranked, strict=True)]
     )
     assert (
-        metrics.ranking(right, ranked)
+        metrics.score(metrics.ranking_statistics(right, ranked), metrics.RANKING)
         == metrics.score(statistics, metrics.RANKING)
         == {"map@20": pytest.approx(100 * statistics.mean())}
     )

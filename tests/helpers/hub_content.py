@@ -14,7 +14,7 @@ from typing import Any
 
 from hub_rows import ADDED_FEATURES, FEATURES, row, translations
 
-from xstilts_core.data.readers.ranking import by_sentence
+from xstilts_core.data.readers.spans import by_sentence
 from xstilts_core.examples import ChoiceExample, Example, PairExample, SentenceExample, TagsExample
 from xstilts_core.mini import suite
 from xstilts_core.tasks import ADDED, HUB, TASKS, HubData

@@ -3,14 +3,15 @@
 import numpy as np
 import pandas as pd
 
-from xstilts_core.analysis import verdicts
-from xstilts_core.analysis.claims import Claim, Contrast, Found
+from xstilts_core.analysis.claims import Claim, Contrast, Evidence, verdict
 from xstilts_core.analysis.gain_array import Axes, Estimate, Gains, axes_of, gain_array
 from xstilts_core.analysis.items import NO_ITEMS, ItemScores
 from xstilts_core.tasks import XTREME
 
 EMPTY = Axes((), (), (), ())
-NOTHING = Found(gain_array(EMPTY, np.zeros(EMPTY.shape), np.zeros(EMPTY.shape)), {}, pd.DataFrame())
+NOTHING = Evidence(
+    gain_array(EMPTY, np.zeros(EMPTY.shape), np.zeros(EMPTY.shape)), {}, pd.DataFrame()
+)
 MISSING = NOTHING.draws.nothing(float("nan"))
 
 
@@ -23,13 +24,17 @@ def estimates(values: np.ndarray, items: np.ndarray | None = None) -> list[Estim
         tasks=("xnli",),
         languages=frozenset(),
         seeds=tuple(range(seeds)),
-        cells={(f"recipe{row}", "xnli"): {"de": row} for row in range(rows)},
+        labels=pd.DataFrame(
+            [(f"recipe{row}", "xnli", "de") for row in range(rows)],
+            columns=["recipe", "task", "language"],
+        ),
         values=values,
         n=np.full(rows, 100),
-        runs=[
-            [(items[:, row, seed], np.zeros(len(items))) for seed in range(seeds)]
+        items={
+            (row, seed): (items[:, row, seed], np.zeros(len(items)))
             for row in range(rows)
-        ],
+            for seed in range(seeds)
+        },
     )
     return [gains.of_rows([row]) for row in range(rows)]
 
@@ -61,7 +66,7 @@ def listed(*values: float) -> list[Contrast]:
 
 
 def decided(asked: Claim, contrasts: list[Contrast]) -> str:
-    return verdicts.verdict(asked, contrasts, NOTHING)[0]
+    return verdict(asked, contrasts, NOTHING)[0]
 
 
 def gains_in(values: dict[str, float], tasks: tuple[str, ...] = XTREME[:4]) -> Gains:

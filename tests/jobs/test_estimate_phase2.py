@@ -10,7 +10,7 @@ from test_estimate import remember, shown
 
 from xstilts_core import schedule
 from xstilts_core.jobs.estimate import forecast
-from xstilts_core.jobs.estimate.earlier import by_earlier, finished
+from xstilts_core.jobs.estimate.forecast import by_earlier, finished, kind
 from xstilts_core.jobs.estimate.work import work
 from xstilts_core.schedule import Learner
 from xstilts_core.study import Study
@@ -95,7 +95,7 @@ def test_runs_with_adapters_and_with_translations_say_nothing_of_others(tmp_path
     for spec in (adapted, translated):
         remember(spec, 10.0)
     runs = finished(tmp_path)
-    assert [past.kind for past in runs] == [("intermediate", "lora 8", "mnli")]
+    assert [kind(past.spec) for past in runs] == [("intermediate", "lora 8", "mnli")]
     units = work(adapted).units
     assert by_earlier(adapted.model_copy(update={"study": "now"}), units, runs)
     for other in (

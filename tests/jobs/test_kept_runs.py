@@ -18,7 +18,7 @@ from xstilts_core.explore import Explorer, Gains, Reader
 from xstilts_core.explore.reader import first_shown, studies
 from xstilts_core.files.paths import HOME
 from xstilts_core.jobs import kept_runs, sharing
-from xstilts_core.jobs.estimate import earlier
+from xstilts_core.jobs.estimate import forecast
 from xstilts_core.phases.embeddings import parallel_sentences
 from xstilts_core.publish import cards
 from xstilts_core.publish.xtreme.submission import kept
@@ -364,7 +364,7 @@ def test_what_a_kept_run_lacks_is_said(original, measured, tmp_path) -> None:
     other.write_text(YAML + "shares: [measured]\n", encoding="utf-8")
     (tmp_path / "measured.yaml").write_text("", encoding="utf-8")
     assert sharing.gather(Study.load(str(other), measured.outputs)) == []
-    assert earlier.finished(Path(measured.outputs)) == [] and earlier.finished(
+    assert forecast.finished(Path(measured.outputs)) == [] and forecast.finished(
         Path(original.outputs)
     )
 

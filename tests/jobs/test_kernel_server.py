@@ -69,8 +69,8 @@ def wait(condition, seconds: float = 60.0):
 
 
 def forks(address: str) -> list[int]:
-    """The kernels of the server at `address`: its children; they bear its command line, and so does
-    what they fork in turn."""
+    """The kernels of the server at `address`: the children of its children, which wait for them; all
+    bear its command line, and so does what kernels fork in turn."""
     parents = {}
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         with suppress(OSError, IndexError):
@@ -79,7 +79,8 @@ def forks(address: str) -> list[int]:
                     path.with_name("stat").read_text().rsplit(")", 1)[1].split()[1]
                 )
     servers = {number for number, parent in parents.items() if parent not in parents}
-    return [number for number, parent in parents.items() if parent in servers]
+    waiting = {number for number, parent in parents.items() if parent in servers}
+    return [number for number, parent in parents.items() if parent in waiting]
 
 
 def run(folder: Path, code: str) -> str:
@@ -159,7 +160,7 @@ def test_without_a_server_an_ordinary_kernel_starts(tmp_path, monkeypatch):
 
 
 def test_nonsense_does_not_end_the_server(server, tmp_path):
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as caller:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as caller:
         caller.connect(server)
         caller.sendall(b"GET / HTTP/1.1\r\n\r\n")
         with suppress(ConnectionResetError):

@@ -11,6 +11,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 import yaml
@@ -19,6 +20,7 @@ from xstilts_core import results
 from xstilts_core.files import locks
 from xstilts_core.jobs import cluster
 from xstilts_core.study import Study
+from xstilts_core.study.spec import Spec
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = ROOT / "tests" / "slurm" / "one_machine.sh"
@@ -95,7 +97,22 @@ def drivers(slurm: None, project: Path) -> Iterator[list["subprocess.Popen[bytes
             driver.kill()  # its Snakemake follows; its jobs end with Slurm
 
 
-def submitted(study: Study) -> list[cluster.Job]:
+class Job(NamedTuple):
+    """A job of Slurm. The comment has the rule and its wildcards."""
+
+    number: str
+    state: str
+    comment: str
+
+
+def comment(spec: Spec) -> str:
+    """The comment that the Slurm plugin gives to a run's job: rule_target_wildcards_mnli_none_1."""
+    phase, *names = spec.folder.relative_to(spec.root).parts
+    values = [name.removeprefix("from-").removeprefix("seed") for name in names]
+    return f"rule_{phase}_wildcards_{'_'.join(values)}"
+
+
+def submitted(study: Study) -> list[Job]:
     """Every job of the study that Slurm was ever given, ended ones included."""
     rows = subprocess.run(
         ["squeue", "--states=all", "--noheader", "--format=%i|%T|%j|%k"],
@@ -105,7 +122,7 @@ def submitted(study: Study) -> list[cluster.Job]:
     )
     found = [line.split("|", 3) for line in rows.stdout.splitlines()]
     return [
-        cluster.Job(number, state, text)
+        Job(number, state, text)
         for number, state, name, text in found
         if name.startswith(cluster.job_prefix(study))
     ]
@@ -173,9 +190,7 @@ def test_smoke_survives_the_death_of_its_driver_without_duplicate_jobs(
     assert second.returncode == 0, text
     assert "waiting for Slurm jobs of an earlier run of this study" in text
     assert f"{len(study.specs)} of {len(study.specs)} runs done" in text
-    assert Counter(job.comment for job in jobs) == Counter(
-        cluster.comment(spec) for spec in study.specs
-    )
+    assert Counter(job.comment for job in jobs) == Counter(comment(spec) for spec in study.specs)
     assert {job.state for job in jobs} == {"COMPLETED"}
     wanting = {job.number for job in jobs if not job.comment.startswith("rule_control_")}
     assert {number for number, gpus in ids.items() if gpus in ({"0"}, {"1"})} == wanting

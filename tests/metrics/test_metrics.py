@@ -9,7 +9,6 @@ import pytest
 from benchmarks import official
 from xstilts_core import metrics
 from xstilts_core.errors import UsageError
-from xstilts_core.metrics import answers as answer_rules
 from xstilts_core.tasks import TASKS
 
 BIO = TASKS["panx"].labels
@@ -29,6 +28,19 @@ ODD = [
     ".",
     "N-PER",
 ]
+
+
+COLUMNS = {
+    "accuracy": metrics.ACCURACY,
+    "squad": metrics.SPAN,
+    "squad_v2": metrics.SPAN,
+    "mlqa": metrics.SPAN,
+    "tagging": metrics.TAGGING,
+}
+
+
+def scored(rule, *sides):
+    return metrics.score(getattr(metrics, f"{rule}_statistics")(*sides), COLUMNS[rule])
 
 
 def entities(sentences):
@@ -71,19 +83,18 @@ def random_sentences(generator, tags, count, longest=12):
 
 
 def test_accuracy_by_hand():
-    assert metrics.accuracy(["a", "b", "a", "c"], ["a", "b", "c", "c"]) == {"accuracy": 75.0}
+    assert scored("accuracy", ["a", "b", "a", "c"], ["a", "b", "c", "c"]) == {"accuracy": 75.0}
 
 
 @pytest.mark.parametrize(
     "call",
     [
-        lambda: metrics.accuracy([], []),
-        lambda: metrics.squad([], []),
-        lambda: metrics.squad_v2([], []),
-        lambda: metrics.mlqa([], [], "de"),
-        lambda: metrics.tagging([], []),
-        lambda: metrics.tagging([[], []], [[], []]),
-        lambda: metrics.bitext([], [("a", "b")]),
+        lambda: scored("accuracy", [], []),
+        lambda: scored("squad", [], []),
+        lambda: scored("squad_v2", [], []),
+        lambda: scored("mlqa", [], [], "de"),
+        lambda: scored("tagging", [], []),
+        lambda: scored("tagging", [[], []], [[], []]),
         lambda: metrics.score(np.zeros((0, 1)), metrics.ACCURACY),
     ],
 )
@@ -94,13 +105,13 @@ def test_empty_input_is_refused(call):
 
 def test_unequal_lengths_and_missing_labels_are_refused():
     with pytest.raises(ValueError, match="2 gold labels but 1 predicted"):
-        metrics.accuracy(["a", "b"], ["a"])
+        scored("accuracy", ["a", "b"], ["a"])
     with pytest.raises(ValueError, match=r"example 1 .* no gold label"):
-        metrics.accuracy(["a", None], ["a", "b"])
+        scored("accuracy", ["a", None], ["a", "b"])
     with pytest.raises(ValueError, match=r"sentence 1 .* has 2 gold tags but 1"):
-        metrics.tagging([["O"], ["O", "O"]], [["O"], ["O"]])
+        scored("tagging", [["O"], ["O", "O"]], [["O"], ["O"]])
     with pytest.raises(ValueError, match="empty text"):
-        metrics.tagging([["O"]], [[""]])
+        scored("tagging", [["O"]], [[""]])
     with pytest.raises(ValueError, match="belong to no metric"):
         metrics.score(np.ones((2, 1)), ("hits",))
     with pytest.raises(ValueError, match="do not fit"):
@@ -124,13 +135,15 @@ def test_unequal_lengths_and_missing_labels_are_refused():
     ],
 )
 def test_squad_by_hand(answers, prediction, exact, f1):
-    assert metrics.squad([answers], [prediction]) == pytest.approx({"exact_match": exact, "f1": f1})
+    assert scored("squad", [answers], [prediction]) == pytest.approx(
+        {"exact_match": exact, "f1": f1}
+    )
 
 
 def test_squad_refuses_questions_without_answers():
     for answers in ([], [""]):
         with pytest.raises(ValueError, match=r"question 1 .* no gold answer"):
-            metrics.squad([["x"], answers], ["x", "x"])
+            scored("squad", [["x"], answers], ["x", "x"])
 
 
 def test_squad_v2_by_hand():
@@ -141,10 +154,10 @@ def test_squad_v2_by_hand():
     np.testing.assert_array_equal(
         metrics.squad_v2_statistics(answers, predictions)[:, 0], [1, 0, 1, 0, 1, 1]
     )
-    assert metrics.squad_v2(answers, predictions) == pytest.approx(
+    assert scored("squad_v2", answers, predictions) == pytest.approx(
         {"exact_match": 400 / 6, "f1": 400 / 6}
     )
-    assert metrics.squad_v2([["black cat"], []], ["cat", ""]) == pytest.approx(
+    assert scored("squad_v2", [["black cat"], []], ["cat", ""]) == pytest.approx(
         {"exact_match": 50.0, "f1": (200 / 3 + 100) / 2}
     )
 
@@ -167,16 +180,16 @@ def test_squad_v2_by_hand():
     ],
 )
 def test_mlqa_normalization(language, text, normal):
-    assert " ".join(answer_rules.mlqa_plain(text, language).split()) == normal
+    assert " ".join(metrics.mlqa_plain(text, language).split()) == normal
 
 
 def test_mlqa_by_hand():
-    assert metrics.mlqa([["北京市"]], ["北京"], "zh") == pytest.approx(
+    assert scored("mlqa", [["北京市"]], ["北京"], "zh") == pytest.approx(
         {"exact_match": 0, "f1": 80.0}
     )
-    assert metrics.mlqa([["der Hund"]], ["Hund"], "de") == {"exact_match": 100.0, "f1": 100.0}
+    assert scored("mlqa", [["der Hund"]], ["Hund"], "de") == {"exact_match": 100.0, "f1": 100.0}
     with pytest.raises(UsageError, match="unknown MLQA language 'ru'"):
-        metrics.mlqa([["x"]], ["x"], "ru")
+        scored("mlqa", [["x"]], ["x"], "ru")
 
 
 ODD_TEXTS = [
@@ -203,19 +216,17 @@ def test_answers_score_as_the_scripts_do_to_the_last_digit(language, seed):
         for texts in answers
     ]
     if language == "squad":
-        assert metrics.squad(answers, predictions) == official.answers_score(
+        assert scored("squad", answers, predictions) == official.answers_score(
             answers, predictions, official.squad_text
         )
-        single = {one: " ".join(answer_rules.squad_plain(one).split()) for one in predictions}
+        single = {one: " ".join(metrics.squad_plain(one).split()) for one in predictions}
         assert single == {one: official.squad_text(one) for one in predictions}
     else:
         expected = official.answers_score(
             answers, predictions, lambda one: official.mlqa_text(one, language)
         )
-        assert metrics.mlqa(answers, predictions, language) == expected
-        single = {
-            one: " ".join(answer_rules.mlqa_plain(one, language).split()) for one in predictions
-        }
+        assert scored("mlqa", answers, predictions, language) == expected
+        single = {one: " ".join(metrics.mlqa_plain(one, language).split()) for one in predictions}
         assert single == {one: official.mlqa_text(one, language) for one in predictions}
 
 
@@ -223,7 +234,7 @@ def test_answers_score_as_the_scripts_do_to_the_last_digit(language, seed):
 
 
 def test_equal_neighbours_merge():
-    scores = metrics.tagging([["NOUN", "NOUN", "VERB"]], [["NOUN", "NOUN", "NOUN"]])
+    scores = scored("tagging", [["NOUN", "NOUN", "VERB"]], [["NOUN", "NOUN", "NOUN"]])
     # Gold chunks: NOUN 0-1, VERB 2-2; predicted: NOUN 0-2. None is right, though two of three
     # tokens are.
     assert scores == pytest.approx({"f1": 0, "precision": 0, "recall": 0, "accuracy": 200 / 3})
@@ -237,8 +248,8 @@ def test_tags_that_begin_with_s_do_not_merge():
 
 def test_types_are_read_after_the_last_hyphen():
     """seqeval 1.x reads SCONJ and CCONJ as one type CONJ, and NP-SBJ whole; 0.0.x does neither."""
-    assert metrics.tagging([["CCONJ"]], [["SCONJ"]])["f1"] == 0.0
-    assert metrics.tagging([["B-NP-SBJ"]], [["B-VP-SBJ"]])["f1"] == 100.0
+    assert scored("tagging", [["CCONJ"]], [["SCONJ"]])["f1"] == 0.0
+    assert scored("tagging", [["B-NP-SBJ"]], [["B-VP-SBJ"]])["f1"] == 100.0
 
 
 def test_sentences_do_not_merge():
@@ -252,7 +263,7 @@ def test_entities_by_hand():
     guess = [["B-PER", "I-PER", "O", "B-ORG"], ["B-ORG", "I-ORG", "I-ORG"]]
     # Gold: PER 0-1, LOC 3-3 | ORG 0-1, ORG 2-2. Predicted: PER 0-1, ORG 3-3 | ORG 0-2.
     assert metrics.tagging_statistics(gold, guess).tolist() == [[1, 2, 2, 3, 4], [0, 1, 2, 1, 3]]
-    assert metrics.tagging(gold, guess) == pytest.approx(
+    assert scored("tagging", gold, guess) == pytest.approx(
         {"precision": 100 / 3, "recall": 25, "f1": 200 / 7, "accuracy": 400 / 7}
     )
 
@@ -263,7 +274,7 @@ def test_entities_by_hand():
 @pytest.mark.parametrize("seed", range(25))
 def test_tagging_equals_the_token_by_token_rule(tags, seed):
     gold, predicted = random_sentences(random.Random(seed), tags, 40)
-    scores = metrics.tagging(gold, predicted)
+    scores = scored("tagging", gold, predicted)
     assert {name: scores[name] for name in ("f1", "precision", "recall")} == oracle(gold, predicted)
     tokens = [
         (a, b)
@@ -279,7 +290,7 @@ def test_tagging_equals_seqeval_where_its_versions_agree():
     found = pytest.importorskip("seqeval.metrics")
     gold, predicted = random_sentences(random.Random(5), BIO, 300)
     calls = {"f1": found.f1_score, "precision": found.precision_score, "recall": found.recall_score}
-    scores = metrics.tagging(gold, predicted)
+    scores = scored("tagging", gold, predicted)
     assert {name: scores[name] for name in calls} == {
         name: 100 * call(gold, predicted) for name, call in calls.items()
     }
@@ -289,24 +300,13 @@ def test_tagging_equals_seqeval_where_its_versions_agree():
 
 
 def test_bitext_by_hand():
-    gold = [("de-1", "en-1"), ("de-2", "en-2"), ("de-3", "en-3")]
-    predicted = [
-        ("de-1", "en-1"),
-        ("de-1", "en-1"),
-        ("de-2", "en-9"),
-        ("de-4", "en-4"),
-        ("de-3", "en-3"),
-    ]
-    assert metrics.bitext(gold, predicted) == pytest.approx(
+    # Right, wrong, right and without a gold pair.
+    rows = np.array([[1, 1, 1], [0, 1, 1], [1, 1, 1], [0, 1, 0]])
+    assert metrics.score(rows, metrics.BITEXT) == pytest.approx(
         {"precision": 50.0, "recall": 200 / 3, "f1": 400 / 7}
     )
-    assert metrics.bitext(gold, []) == {"precision": 0.0, "recall": 0.0, "f1": 0.0}
-    assert metrics.bitext_statistics(gold, predicted).tolist() == [
-        [1, 1, 1],
-        [0, 1, 1],
-        [1, 1, 1],
-        [0, 1, 0],
-    ]
+    rows[:, :2] = 0
+    assert metrics.score(rows, metrics.BITEXT) == {"precision": 0.0, "recall": 0.0, "f1": 0.0}
 
 
 def test_column_sums_score_many_samples_at_once():
@@ -315,5 +315,5 @@ def test_column_sums_score_many_samples_at_once():
     picks = np.random.default_rng(0).integers(0, 30, (50, 30))
     together = metrics.score_sums(rows[picks].sum(axis=1), 30, metrics.TAGGING)
     for sample, pick in enumerate(picks):
-        alone = metrics.tagging([gold[item] for item in pick], [predicted[item] for item in pick])
+        alone = scored("tagging", [gold[item] for item in pick], [predicted[item] for item in pick])
         assert alone == {name: values[sample] for name, values in together.items()}

@@ -22,10 +22,9 @@ from xstilts_core.examples import (
 )
 from xstilts_core.mini import suite
 from xstilts_core.mini.corpus import RESOURCE, documents
-from xstilts_core.mini.lexicon import concepts
+from xstilts_core.mini.lexicon import ADJECTIVES, HELD_OUT_LEMMAS, OBJECTS, PLACES, concepts
 from xstilts_core.mini.makers.tagging import supertags
 from xstilts_core.mini.meaning import Entity, Event, Fact, Joined, Token, concepts_of, persons
-from xstilts_core.mini.preferences import ADJECTIVES, HELD_OUT_LEMMAS, OBJECTS, PLACES
 from xstilts_core.mini.world import DOMAINS, pretraining_world, task_world
 
 HELD = frozenset(
@@ -148,13 +147,13 @@ def test_other_texts_are_another_version():
     put the new digest here."""
     told = (
         repr(suite.load(task, split, code, limit=20))
-        for task, split in EVALUATED
+        for task, split in sorted(EVALUATED)
         if split == "dev"
         for code in ("hi", "sw")
     )
     assert (mini.VERSION, hashlib.sha256("".join(told).encode()).hexdigest()[:16]) == (
         1,
-        "5f1ed23a362972e0",
+        "3c963c32b4f9528b",
     )
 
 

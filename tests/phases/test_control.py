@@ -16,7 +16,7 @@ from xstilts_core.data.words import masked, words
 from xstilts_core.errors import UsageError
 from xstilts_core.examples import Answer, PairExample, SentenceExample, SpanExample
 from xstilts_core.formats import retrieval
-from xstilts_core.phases import control, overlap
+from xstilts_core.phases import control
 from xstilts_core.study.spec import ControlSpec, RetrievalSpec, TargetSpec
 
 SMALL = {"train_examples": 48, "dev_examples": 10, "epochs": 1, "evaluations": 1, "batch_size": 16}
@@ -146,7 +146,7 @@ def test_overlap_features_by_hand():
         PairExample("a", "The cat sat on the mat", "THE cat", "x"),
         PairExample("b", "a b", "c d e f", "y"),
     ]
-    assert overlap.features(examples, "en") == pytest.approx(
+    assert control.features(examples, "en") == pytest.approx(
         np.array([[2 / 6, 1, 1, -4 / 8], [0, 0, 0, 2 / 6]])
     )
 
@@ -155,9 +155,9 @@ def test_the_classifier_learns_what_overlap_tells_and_no_more():
     generator = np.random.default_rng(0)
     table = generator.random((600, 4))
     told = (table[:, 1] > 0.5).astype(np.int64)
-    classifier = overlap.fit_classifier(table[:400], told[:400], 2)
+    classifier = control.fit_classifier(table[:400], told[:400], 2)
     assert (classifier.choose(table[400:]) == told[400:]).mean() > 0.95
-    blind = overlap.fit_classifier(table[:400], generator.permutation(told[:400]), 2)
+    blind = control.fit_classifier(table[:400], generator.permutation(told[:400]), 2)
     assert (blind.choose(table[400:]) == told[400:]).mean() < 0.7
 
 
@@ -176,16 +176,16 @@ def test_the_classifier_learns_what_overlap_tells_and_no_more():
     ],
 )
 def test_an_answer_stands_beside_the_words_of_its_question(question, context, code, length, said):
-    assert overlap.answers(
+    assert control.answers(
         [SpanExample("q", question, context, (Answer("", 0),))], code, length
     ) == [said]
 
 
 def test_trigrams_find_what_is_written_alike():
     vectors = retrieval.prepare(
-        overlap.trigrams(["Anna visits Berlin", "Peter sleeps", "an old dog"]), False
+        control.trigrams(["Anna visits Berlin", "Peter sleeps", "an old dog"]), False
     )
-    other = retrieval.prepare(overlap.trigrams(["Peter schläft", "Anna besucht Berlin"]), False)
+    other = retrieval.prepare(control.trigrams(["Peter schläft", "Anna besucht Berlin"]), False)
     assert retrieval.search(vectors[:2], other).tolist() == [1, 0]
 
 

@@ -14,7 +14,7 @@ from rich.console import Console
 from test_reports import read, words
 
 from xstilts_core import analysis, results
-from xstilts_core.analysis.runs import LEARNING
+from xstilts_core.analysis.study_runs import LEARNING
 from xstilts_core.commands import cli
 from xstilts_core.explore import Gains, Reader
 from xstilts_core.explore.index import Choice

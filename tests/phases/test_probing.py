@@ -14,15 +14,15 @@ import pytest
 import torch
 
 from xstilts_core import analysis, results, run
-from xstilts_core.analysis.items import prediction_files
-from xstilts_core.analysis.performance import by_run, tasks_of
+from xstilts_core.analysis.abilities import by_run, tasks_of
+from xstilts_core.analysis.study_runs import prediction_files
 from xstilts_core.data.source import Embedded, find_source
 from xstilts_core.errors import UsageError
 from xstilts_core.jobs import grid, runner
 from xstilts_core.jobs.estimate.trial import measure
 from xstilts_core.jobs.estimate.work import work
 from xstilts_core.mini import suite
-from xstilts_core.phases import probing
+from xstilts_core.phases import control, probing
 from xstilts_core.results import Score
 from xstilts_core.study import Study
 from xstilts_core.study.spec import IntermediateSpec, ProbingSpec, TargetSpec
@@ -57,7 +57,7 @@ def study(folder: Path, encoder: str = "mini", old: str = "", new: str = "") -> 
 def run_probes(spec: ProbingSpec) -> tuple[list[Score], dict]:
     record, encoder = run.Run(spec), run.load_encoder(spec)
     fitted = probing.fit(spec, encoder)
-    return probing.score_probes(record, encoder, fitted), probing.describe(fitted)
+    return control.score_targets(record, fitted), control.describe(fitted)
 
 
 @pytest.mark.parametrize("name", PROBING_NAMES)
@@ -166,7 +166,7 @@ def test_the_encoder_stays_as_it_is_and_the_run_repeats(tmp_path, encoders) -> N
         spec = ProbingSpec(outputs=str(tmp_path), study=name, **settings)
         record, encoder = run.Run(spec), run.load_encoder(spec)
         before = {key: value.clone() for key, value in encoder.network.state_dict().items()}
-        scores = probing.score_probes(record, encoder, probing.fit(spec, encoder))
+        scores = control.score_targets(record, probing.fit(spec, encoder))
         assert all(
             torch.equal(value, before[key]) for key, value in encoder.network.state_dict().items()
         )
@@ -210,7 +210,7 @@ def test_the_grid_and_its_estimate(tmp_path) -> None:
     planned = work(specs[0])
     assert (planned.scored, planned.languages) == (2 * (1_000 + 200 + 2 * 200), 4)
     (speed,) = measure(specs[:1], 1)
-    assert not isinstance(speed, str) and speed.scored > 0 == speed.trained
+    assert not isinstance(speed, str) and speed.unit > 0 == speed.fixed
     assert "probing 10" in grid.dry_run(made, 1, "local")
 
 

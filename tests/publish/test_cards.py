@@ -17,10 +17,11 @@ from made_studies import load
 
 from xstilts_core import results
 from xstilts_core.commands import cli
-from xstilts_core.data import hub_lock
-from xstilts_core.data.hub_lock import Repository
+from xstilts_core.data import hub_client
+from xstilts_core.data.hub_client import Repository
 from xstilts_core.errors import UsageError
 from xstilts_core.publish import cards
+from xstilts_core.publish.records import Record, find
 from xstilts_core.results import Score
 from xstilts_core.study import Study, identity
 from xstilts_core.study.spec import (
@@ -58,20 +59,22 @@ target: {train_examples: 500}
 VALUES = {"none": 50.0, "mnli": 53.0, "chance": 33.0}
 
 
-def finish(spec: Spec, *scores: Score, **details: object) -> cards.Record:
-    results.write(spec, scores, "cpu, 1 threads", 12.0, details, revisions=hub_lock.revisions(spec))
-    return cards.find(str(spec.folder))
+def finish(spec: Spec, *scores: Score, **details: object) -> Record:
+    results.write(
+        spec, scores, "cpu, 1 threads", 12.0, details, revisions=hub_client.revisions(spec)
+    )
+    return find(str(spec.folder))
 
 
-def text(run: cards.Record) -> str:
+def text(run: Record) -> str:
     return str(cards.model_card(run))
 
 
-def change(run: cards.Record, **provenance: object) -> cards.Record:
+def change(run: Record, **provenance: object) -> Record:
     """The run with another provenance on the disk."""
     made = replace(run.result, provenance={**run.result.provenance, **provenance})
     (run.folder / "result.json").write_text(json.dumps(asdict(made)), encoding="utf-8")
-    return cards.find(str(run.folder))
+    return find(str(run.folder))
 
 
 @pytest.fixture
@@ -81,13 +84,13 @@ def outputs(tmp_path: Path) -> str:
 
 @pytest.fixture
 def lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(hub_lock.VARIABLE, str(tmp_path / "hub.lock"))
+    monkeypatch.setenv(hub_client.VARIABLE, str(tmp_path / "hub.lock"))
     for digit, repository in (
         ("1", Repository("dataset", "nyu-mll/glue")),
         ("2", Repository("dataset", "allenai/cosmos_qa", "refs/convert/parquet")),
         ("4", Repository("model", LARGE)),
     ):
-        hub_lock.settle(repository, digit * 40)
+        hub_client.settle(repository, digit * 40)
 
 
 def test_the_front_matter_has_the_measured_scores_alone(outputs: str) -> None:

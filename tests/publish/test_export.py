@@ -14,8 +14,10 @@ from transformers import AutoModel, AutoModelForMaskedLM, AutoModelForTextEncodi
 from xstilts_core import model, results
 from xstilts_core.commands import cli
 from xstilts_core.errors import UsageError
+from xstilts_core.files.encoder_files import LANGUAGE_HEAD
 from xstilts_core.mini import suite
-from xstilts_core.publish import cards, export
+from xstilts_core.publish import export
+from xstilts_core.publish.records import Record, find
 from xstilts_core.results import Score
 from xstilts_core.study.spec import (
     ControlSpec,
@@ -42,14 +44,14 @@ TEXTS = [
 
 def finished(
     spec: Spec, folder: Path | None = None, head: bool = False, weights: str = "float32"
-) -> cards.Record:
+) -> Record:
     """A run with the encoder of `folder` for its model; none where there is no folder."""
     if folder is not None:
         encoder = model.load(str(folder), dropout=0.1, packed=False, device=CPU)
         language_head = model.language_head(encoder, str(folder), 1) if head else None
         model.save(encoder, spec.folder / "model", weights, language_head)
     results.write(spec, [Score("mnli", "en", "dev", "accuracy", 50.0, 10)], "cpu", 1.0)
-    return cards.find(str(spec.folder))
+    return find(str(spec.folder))
 
 
 def states(network: torch.nn.Module, tokenizer: object) -> tuple[torch.Tensor, ...]:
@@ -162,7 +164,7 @@ def test_a_head_of_another_model_is_refused(encoders, tmp_path) -> None:
         encoders["modernbert"],
         head=True,
     )
-    shutil.copy(other.folder / "model" / results.LANGUAGE_HEAD, made.folder / "model")
+    shutil.copy(other.folder / "model" / LANGUAGE_HEAD, made.folder / "model")
     with pytest.raises(UsageError, match="is not a language-model head of XLMRobertaForMaskedLM"):
         export.export(made, tmp_path / "exported")
 
@@ -175,7 +177,7 @@ def test_nothing_is_overwritten(encoders, tmp_path) -> None:
     assert (export.export(made, tmp_path / "empty") / "config.json").is_file(), (
         "an empty folder is new enough"
     )
-    with pytest.raises(UsageError, match="empty is not empty: give a new folder"):
+    with pytest.raises(UsageError, match=r"empty is not empty \(it holds .*\): give a new folder"):
         export.export(made, tmp_path / "empty")
     (tmp_path / "file").touch()
     with pytest.raises(UsageError, match="file is a file: give a new folder"):

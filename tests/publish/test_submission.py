@@ -18,8 +18,7 @@ from xstilts_core.errors import UsageError
 from xstilts_core.evaluate import Scored, as_scores, write_predictions
 from xstilts_core.formats import FORMATS
 from xstilts_core.publish.xtreme import XTREME, score
-from xstilts_core.publish.xtreme.chosen import recipes
-from xstilts_core.publish.xtreme.submission import cautions, write_submission
+from xstilts_core.publish.xtreme.submission import cautions, recipes, write_submission
 from xstilts_core.study import Study
 from xstilts_core.study.spec import ControlSpec, RetrievalSpec, Spec, TargetSpec
 from xstilts_core.tasks import TASKS

@@ -2,6 +2,7 @@
 figure."""
 
 import json
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -9,12 +10,13 @@ import pytest
 from matplotlib import colormaps
 from matplotlib.colors import to_rgb
 from matplotlib.text import Text
+from seaborn.utils import relative_luminance
 
 from xstilts_core.errors import UsageError
 from xstilts_core.report import figures
-from xstilts_core.report.figures.cells import contrast, ink_on, interval, scale, signed, told, whole
-from xstilts_core.report.figures.forest import fences
-from xstilts_core.report.figures.style import NOTHING, PALE, diverging
+from xstilts_core.report.figures.cells import scale
+from xstilts_core.report.figures.style import NOTHING, PALE, diverging, gain_limits, ink_on
+from xstilts_core.wording.numbers import coefficient, ends, signed, span, told, typeset
 
 NAN = float("nan")
 GAINS = pd.DataFrame(
@@ -72,13 +74,21 @@ def test_heat_map_in_a_column_shows_whole_points():
 
 
 def test_signs():
-    assert [signed(-0.04), signed(0.04), signed(-1.26), whole(-0.3), whole(-7.6)] == [
+    assert [signed(-0.04), signed(0.04), signed(-1.26), typeset(-0.3), typeset(-7.6)] == [
         "0.0",
         "0.0",
         "\u22121.3",
         "0",
         "\u22128",
     ]
+    assert [coefficient(value) for value in (0.75, -0.131, -0.004, 1, -1)] == [
+        ".75",
+        "\u2212.13",
+        ".00",
+        "1",
+        "\u22121",
+    ]
+    assert [span([3, 2, NAN]), span([3, 3]), span([])] == ["2 to 3", "3", "0"]
     assert scale(pd.Series([0.1, NAN])) == 3.0
 
 
@@ -98,10 +108,10 @@ def test_signs():
     ],
 )
 def test_an_interval_contradicts_neither_its_box_nor_its_value(value, low, high, said):
-    assert interval(value, low, high) == said
-    ends = [float(end.replace("\u2212", "-")) for end in said.split(" to ")]
-    assert ends[0] <= round(value, 1) <= ends[1] and (low > 0 or high < 0) == (
-        ends[0] > 0 or ends[1] < 0
+    assert ends(value, low, high) == said
+    both = [float(end.replace("\u2212", "-")) for end in said.split(" to ")]
+    assert both[0] <= round(value, 1) <= both[1] and (low > 0 or high < 0) == (
+        both[0] > 0 or both[1] < 0
     )
 
 
@@ -180,6 +190,12 @@ def test_explorations_stay_inside_and_uncovered(width):
     assert all(box.x0 >= 0 and box.x1 <= figure.bbox.x1 for box in (*boxes, *legends))
 
 
+def contrast(first: Sequence[float], second: Sequence[float]) -> float:
+    """The contrast of two colors, from 1 to 21 (WCAG 2)."""
+    dark, light = sorted((relative_luminance(first), relative_luminance(second)))
+    return (light + 0.05) / (dark + 0.05)
+
+
 @pytest.mark.parametrize("colors", [diverging(), colormaps["Blues"]], ids=["gains", "scores"])
 def test_numbers_can_be_read_on_every_color(colors):
     assert all(contrast(to_rgb(ink_on(color)), color) >= 4.5 for color in colors(range(colors.N)))
@@ -225,7 +241,8 @@ def test_language_panels():
 def test_what_lies_beyond_the_axis_is_written_at_its_edge():
     table = languages(6)
     table.loc[table["recipe"] == "r5", ["gain", "low", "high"]] = (-90.0, -95.0, -85.0)
-    assert fences(table)[0] > -90
+    assert gain_limits(table["gain"], table[["gain", "low", "high"]])[0] > -90
+    assert gain_limits(table["gain"], table["gain"], -90.0)[0] < -90, "unless it is to be shown"
     assert "\u2190 \u221290" in texts(figures.language_panels(table, "xnli"))
 
 
@@ -296,6 +313,21 @@ def test_status_grid_speaks_in_words():
     found = texts(figures.status_grid(grid))
     assert "2 done" in found and "1 missing\n1 failed" in found
     assert found.index("intermediate") < found.index("mnli")
+
+
+@pytest.mark.parametrize(("low", "said"), [(1.0, "filled: it excludes 0"), (NAN, "no interval")])
+def test_differences_of_any_kind(low, said):
+    """A row per difference, its group before the first of its rows, and a note from the template."""
+    rows = [
+        ("mnli", "noise", "average", 2.0, low, low + 2, 3),
+        ("mnli", "none", "average", 0.5, low, low, 3),
+    ]
+    table = pd.DataFrame(rows, columns=["group", "row", "panel", "value", "low", "high", "seeds"])
+    found = texts(figures.forest(table.iloc[:1], "gain with noise", source="Runs of made_up."))
+    assert {"mnli: noise", "average", "gain with noise, points"} <= set(found)
+    (note,) = [" ".join(text.split()) for text in found if "Dot: the mean" in text]
+    assert said in note and note.endswith("n = 1 differences. Runs of made_up.")
+    assert "none" in texts(figures.forest(table, "gain with noise"))
 
 
 def test_training_curves():

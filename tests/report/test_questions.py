@@ -12,9 +12,10 @@ from made_claims import estimates
 from made_studies import load
 
 from xstilts_core import analysis, results
-from xstilts_core.analysis.contrast import LABELLING, PLANNED, REST, transfers
-from xstilts_core.analysis.gains import AVERAGE
+from xstilts_core.analysis.contrast import LABELLING, PLANNED, REST
+from xstilts_core.analysis.recipes import transfers
 from xstilts_core.analysis.scaling import NUMBER, Point, coefficients, recipe_sizes, training_size
+from xstilts_core.analysis.scores import AVERAGE
 from xstilts_core.jobs.notebook import run_notebook
 from xstilts_core.report import figures
 from xstilts_core.results import Score

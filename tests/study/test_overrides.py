@@ -13,8 +13,8 @@ from test_cli import TINY, command, project  # noqa: F401
 from xstilts_core import results
 from xstilts_core.commands import cli
 from xstilts_core.jobs import grid
-from xstilts_core.publish.cards.study_card import command as study_command
-from xstilts_core.study import Study, overrides
+from xstilts_core.publish.cards import command as study_command
+from xstilts_core.study import Study, study_file
 from xstilts_core.study.spec import DataSpec
 from xstilts_core.study.weights import fingerprint
 
@@ -53,7 +53,7 @@ def test_snakemake_is_told(tmp_path: Path) -> None:
 
 def test_what_was_given_is_remembered_until_file_or_command_say_otherwise(tmp_path: Path) -> None:
     study = load(tmp_path, TINY)
-    shutil.copytree(overrides.study_file.encoder_files.shipped(), tmp_path / "encoder")
+    shutil.copytree(study_file.encoder_files.shipped(), tmp_path / "encoder")
     folder = str(tmp_path / "encoder")
     with grid.only_grid(again(study, encoder=folder)) as _:
         pass
@@ -64,7 +64,9 @@ def test_what_was_given_is_remembered_until_file_or_command_say_otherwise(tmp_pa
     load(tmp_path, TINY)
     with grid.only_grid(again(study, encoder="mini")) as _:
         pass
-    assert encoders_of(again(study)) == {"mini"} and not (study.root / overrides.FILE).exists()
+    assert (
+        encoders_of(again(study)) == {"mini"} and not (study.root / study_file.OVERRIDES).exists()
+    )
 
 
 @pytest.mark.parametrize(
@@ -72,7 +74,7 @@ def test_what_was_given_is_remembered_until_file_or_command_say_otherwise(tmp_pa
 )
 def test_a_damaged_memory_says_nothing(tmp_path: Path, text: str) -> None:
     study = load(tmp_path, TINY)
-    results.write_text(study.root / overrides.FILE, text)
+    results.write_text(study.root / study_file.OVERRIDES, text)
     assert again(study).given == {}
 
 

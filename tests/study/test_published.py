@@ -13,8 +13,7 @@ import pytest
 from scipy import stats
 
 from xstilts_core import analysis, results
-from xstilts_core.analysis.abilities import ALL, GIVEN_SIZE
-from xstilts_core.analysis.performance import OWN, absent, by_run, tasks_of
+from xstilts_core.analysis.abilities import ALL, GIVEN_SIZE, OWN, absent, by_run, tasks_of
 from xstilts_core.commands import cli
 from xstilts_core.jobs.notebook import run_notebook
 from xstilts_core.report import figures

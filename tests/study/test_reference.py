@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from xstilts_core.analysis.performance import COLUMNS, ordered, published_scores
+from xstilts_core.analysis.abilities import COLUMNS, ordered, published_scores
 from xstilts_core.errors import UsageError
 from xstilts_core.study import Study
 from xstilts_core.study.published import FOLDER, REFERENCES, reference

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from xstilts_core.analysis import claims, scaling, translated, variants
+from xstilts_core.analysis import recipes as recipe_pairs
+from xstilts_core.analysis import scaling, translated, variants
 from xstilts_core.analysis.contrast import SEMANTIC, SYNTACTIC, kinds
 from xstilts_core.study import Study, identity
 from xstilts_core.study.spec import DataSpec, IntermediateSpec, TargetSpec
@@ -121,7 +122,7 @@ def test_all_nine_tasks_together_are_the_papers_and_are_needed_one_by_one():
 @pytest.mark.parametrize("name", ["mini", "paper", f"ablation_multitask{SUFFIX}"])
 def test_claims_on_all_nine_together_can_be_tested(name: str):
     assert (
-        claims.plain(study(name).recipes, INTERMEDIATE_NAMES) == "multitask"
+        recipe_pairs.plain(study(name).recipes, INTERMEDIATE_NAMES) == "multitask"
         and tuple(study(name).targets) == XTREME
     )
 
@@ -152,7 +153,7 @@ def test_texts_and_rate_can_be_told_apart():
         and beside["mnli_mlm_full_rate"] == "mnli"
         and len(beside) == 7
     )
-    tested = dict(claims.tested(recipes, "mlm"))
+    tested = recipe_pairs.clean_variants(recipes, "mlm")
     assert (
         tested["mnli_mlm"] == "mnli" and tested["multitask_mlm"] == "multitask" and len(tested) == 7
     )
@@ -183,7 +184,7 @@ def test_every_translation_has_its_english_recipe():
             ("sw",),
             ("de", "ru", "sw"),
         }
-    assert len(claims.tested(own.recipes, "translated")) == len(found)
+    assert len(recipe_pairs.clean_variants(own.recipes, "translated")) == len(found)
 
 
 def test_resource_levels_differ_in_the_language_alone():

@@ -8,19 +8,18 @@ import pytest
 from made_studies import load
 
 from xstilts_core import run
-from xstilts_core.data import hub_client, hub_lock
-from xstilts_core.data.hub_lock import Repository
+from xstilts_core.data import hub_client
+from xstilts_core.data.hub_client import Repository
 from xstilts_core.data.source import Embedded
 from xstilts_core.encoders import loading
 from xstilts_core.errors import UsageError
-from xstilts_core.examples import PairExample
+from xstilts_core.examples import PairExample, TranslationCount
 from xstilts_core.phases import fetch
 from xstilts_core.study import Study, identity
 from xstilts_core.study.spec import DataSpec, IntermediateSpec
 from xstilts_core.study.study_file import check_model
 from xstilts_core.tasks import TASKS, TRANSLATIONS
 from xstilts_core.translation import translated
-from xstilts_core.translation.translated import Count
 
 
 def made(**values) -> IntermediateSpec:
@@ -44,7 +43,7 @@ class TestTraining:
         assert not {example.text_a for example in german.parts["mnli"]} & {
             example.text_a for example in english
         }
-        assert german.counts == (Count("mnli", "de", 90),)
+        assert german.counts == (TranslationCount("mnli", "de", 90),)
 
     def test_several_share_the_english_size_and_each_example_is_there_once(self):
         english = Embedded().training("mnli", 90, 1)["mnli"]
@@ -89,8 +88,8 @@ class TestTraining:
     def test_a_published_set_that_lacks_examples_gives_others(self):
         english = [PairExample(str(number), "a", "b", "neutral") for number in range(6)]
         own = [PairExample(str(number), "x", "y", "neutral") for number in (0, 2, 4, 7, 8)]
-        got, count = translated.match_by_id(english, own, Count("mnli", "de", 0), 1)
-        assert count == Count("mnli", "de", 3, 2, 1)
+        got, count = translated.match_by_id(english, own, TranslationCount("mnli", "de", 0), 1)
+        assert count == TranslationCount("mnli", "de", 3, 2, 1)
         assert [example and example.id for example in got[::2]] == ["0", "2", "4"]
         assert {example.id for example in (got[1], got[3]) if example} == {"7", "8"} and got[
             5
@@ -125,7 +124,7 @@ class TestTraining:
             ("de-q9", "neun"),
             ("de-q3", "drei"),
         ]
-        assert found.counts == (Count("squad_v1", "de", 2, 1, 0),)
+        assert found.counts == (TranslationCount("squad_v1", "de", 2, 1, 0),)
 
     def test_tables_that_are_not_parallel_are_told_by_their_labels(self):
         english = [PairExample("1", "a", "b", "neutral"), PairExample("2", "a", "b", "entailment")]
@@ -134,9 +133,9 @@ class TestTraining:
             PairExample("2", "x", "y", "entailment"),
             PairExample("3", "x", "y", "neutral"),
         ]
-        got, count = translated.match_by_id(english, own, Count("mnli", "de", 0), 1)
+        got, count = translated.match_by_id(english, own, TranslationCount("mnli", "de", 0), 1)
         assert (
-            count == Count("mnli", "de", 1, 1, 0)
+            count == TranslationCount("mnli", "de", 1, 1, 0)
             and got[1] == own[1]
             and got[0] in (own[0], own[2])
         )
@@ -288,10 +287,10 @@ class TestStudy:
         assert every == set(TASKS["mnli_translated"].languages)
 
     def test_translators_are_fetched_and_their_commits_named(self, monkeypatch, tmp_path):
-        monkeypatch.setenv(hub_lock.VARIABLE, str(tmp_path / "hub.lock"))
+        monkeypatch.setenv(hub_client.VARIABLE, str(tmp_path / "hub.lock"))
 
         def lock(name: str, kind: str) -> None:
-            hub_lock.settle(
+            hub_client.settle(
                 Repository("model", name), {"translator": "1", "encoder": "2"}[kind] * 40
             )
 
@@ -312,7 +311,7 @@ class TestStudy:
                 "encoder": "org/encoder",
             }
         )
-        assert hub_lock.revisions(spec) == {"org/encoder": "2" * 40, "org/to-de": "1" * 40}
+        assert hub_client.revisions(spec) == {"org/encoder": "2" * 40, "org/to-de": "1" * 40}
 
     @pytest.mark.parametrize("name", ["./no/folder", "a/b/c", "facebook/nllb 200"])
     def test_a_translator_that_cannot_be_one_is_refused(self, name):

@@ -22,6 +22,7 @@ from transformers.models.nllb.tokenization_nllb import FAIRSEQ_LANGUAGE_CODES
 
 from xstilts_core import run
 from xstilts_core.errors import UsageError
+from xstilts_core.files import locks
 from xstilts_core.languages import LANGUAGES
 from xstilts_core.study.spec import IntermediateSpec
 from xstilts_core.translation import translated, translator
@@ -153,7 +154,7 @@ class TestKeeping:
 def write(path: Path, _number: int) -> None:
     """What `translations` does around the model, many times."""
     for number in range(15):
-        with translator.append_lock(path):
+        with locks.hold(path.with_suffix(".lock")):
             if f"sentence {number}" not in translator.read(path):
                 with path.open("a", encoding="utf-8") as stream:
                     stream.write(

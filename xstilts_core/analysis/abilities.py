@@ -1,5 +1,12 @@
-"""Correlations of target scores with other targets and probing tasks (abilities), over the rows of
-a study, as in Pruksachatkun et al. (2020).
+"""Tabulate how each recipe's encoder did on every target and probing task, run by run, and
+correlate target scores with other targets and probing tasks (abilities), as in Pruksachatkun et al.
+(2020).
+
+In a study with runs, a row is a recipe and a seed. The score of a target or probing task is its
+mean over all languages except English (zero-shot transfer). Published scores
+(xstilts_core/study/published) have the same format: a recipe is an intermediate task and a run is
+one of the authors' runs. Gains here are means over runs minus the baseline's mean, as in
+Pruksachatkun et al. (2020), because their runs are not paired.
 
 Their rule (jiant, scripts/taskmaster_v1), used for published scores: Spearman's rho over the rows
 (intermediate task, run) that have both scores, at least three of them; scipy's p-value; Holm's
@@ -12,36 +19,39 @@ Rows of one recipe are not independent draws, so the p-values are smaller than t
 `left_out` shows how much depends on one recipe.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from xstilts_core.analysis.correlations import (
-    COLUMNS,
-    RESAMPLES,
-    correlations,
-    detectable,
-    partial_correlations,
+from xstilts_core.analysis import association
+from xstilts_core.analysis.association import correlations, detectable
+from xstilts_core.analysis.scores import (
+    AVERAGE,
+    ENGLISH,
+    contenders,
+    in_order,
+    recipe_order,
+    settled,
+    target_scores,
+    task_order,
 )
-from xstilts_core.analysis.gains import in_order, settled
-from xstilts_core.analysis.performance import (
-    KINDS,
-    OWN,
-    absent,
-    by_run,
-    own_and_gains,
-    tasks_of,
-    training_examples,
-)
-from xstilts_core.analysis.runs import runs, unfinished
-from xstilts_core.analysis.significance import holm
+from xstilts_core.analysis.significance import PERMUTATIONS, holm
+from xstilts_core.analysis.study_runs import finished, runs, unfinished
+from xstilts_core.errors import UsageError
 from xstilts_core.study import Study
 from xstilts_core.study.published import reference
 from xstilts_core.study.spec import BASELINE
+from xstilts_core.tasks import PROBING_NAMES, task
 
+COLUMNS = ["recipe", "run", "kind", "task", "score"]
+OWN = "own score"
+"""Column of an intermediate task's own score: mean over the recipe's tasks on their English
+development data."""
+KINDS = ("target", "probing")
 LEVEL = 0.05
 NUMBERS = ("estimate", "low", "high", "p", "p_holm")
 GIVEN_SIZE = f"{OWN} given size"
@@ -49,8 +59,197 @@ ALL = "nothing"
 SHOWN = 3
 
 
+def performance(study: Study) -> pd.DataFrame:
+    """Return one row per recipe, run and task: columns COLUMNS, scores in percent, in display
+    order.
+
+    kind: target, probing, or intermediate (task OWN). run: the seed, or the number of a published
+    run; NaN if only the mean over runs was published. Recipe "none" is the baseline. Controls are
+    excluded.
+    """
+    return published_scores(study.published) if study.published else _scores_of_runs(study)
+
+
+def _scores_of_runs(study: Study) -> pd.DataFrame:
+    """Return `performance` of a study with runs."""
+    frame = contenders(finished(study), study.controls)
+    targets, abroad = target_scores(frame), frame["language"] != ENGLISH
+    intermediate = frame[(frame["phase"] == "intermediate") & (frame["split"] == "dev")]
+    metrics = intermediate["task"].map(lambda name: task(name).metric)
+    groups = [
+        targets[targets["language"] != ENGLISH].assign(kind="target"),
+        frame[(frame["phase"] == "probing") & abroad].assign(kind="probing"),
+        intermediate[intermediate["metric"] == metrics].assign(kind="intermediate", task=OWN),
+    ]
+    table = pd.concat(groups).rename(columns={"seed": "run", "value": "score"})
+    means = table.groupby(COLUMNS[:-1], as_index=False)["score"].mean()
+    tasks = [*task_order(groups[0]["task"]), *PROBING_NAMES, OWN]
+    return ordered(means, recipe_order(means["recipe"]), tasks)
+
+
+def published_scores(name: str) -> pd.DataFrame:
+    """Return `performance` of published scores, tasks in the order of their paper's figures. Raise
+    UsageError if a file is malformed."""
+    source = reference(name)
+    table = _read(source.scores, ("intermediate", "kind", "task", "run", "score"))
+    baseline = _read(source.baseline, ("kind", "task", "run", "score"))
+    is_intermediate = baseline["kind"] == "intermediate"
+    intermediate, others = baseline[is_intermediate], baseline[~is_intermediate]
+    groups = [
+        table.rename(columns={"intermediate": "recipe"}),
+        others.assign(recipe=BASELINE),
+        intermediate.assign(recipe=intermediate["task"], task=OWN),
+    ]
+    scores = pd.concat(groups, ignore_index=True)
+    scores["score"] *= 100
+    return ordered(scores, [BASELINE, *intermediate["task"]], [*others["task"].unique(), OWN])
+
+
+def _read(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
+    """Read a table of published scores. Raise UsageError if columns are missing, a score is not in
+    [0, 1], or a cell occurs twice."""
+    table = pd.read_csv(path)
+    if missing := [name for name in columns if name not in table]:
+        raise UsageError(
+            f"{path} lacks the columns {', '.join(missing)}: it has {', '.join(table.columns)}"
+        )
+    wrong = table[~table["score"].between(0, 1)]
+    repeated = table[table.duplicated([name for name in columns if name != "score"])]
+    for rows, problem in (
+        (wrong, "a score that is not between 0 and 1"),
+        (repeated, "a cell that occurs twice"),
+    ):
+        if len(rows):
+            raise UsageError(
+                f"{path}, line {rows.index[0] + 2}: {problem}: {', '.join(map(str, rows.iloc[0]))}"
+            )
+    return table
+
+
+def ordered(scores: pd.DataFrame, recipes: list[str], tasks: list[str]) -> pd.DataFrame:
+    """Sort the rows by recipe, kind, task and run. Raise UsageError for a name that is in neither
+    list."""
+    for column, legal in (("recipe", recipes), ("task", tasks)):
+        if unknown := set(scores[column]) - set(legal):
+            raise UsageError(
+                f"scores of the {column} {', '.join(sorted(unknown))}, which nothing else mentions"
+            )
+    orders = {"recipe": recipes, "task": tasks, "kind": ["intermediate", *KINDS]}
+    return in_order(scores[COLUMNS], ["recipe", "kind", "task", "run"], orders)
+
+
+def labels(study: Study) -> Mapping[str, str]:
+    """Return short names for figures: the paper's for published scores, none for a study with
+    runs."""
+    if not study.published:
+        return {}
+    table = pd.read_csv(reference(study.published).baseline)
+    return {BASELINE: BASELINE, **dict(zip(table["task"], table["label"], strict=True))}
+
+
+def training_examples(study: Study) -> pd.Series:
+    """Return the training examples of each intermediate task, if published with the scores; empty
+    for a study with runs, which limits them."""
+    if not study.published:
+        return pd.Series(dtype=float, name="train_examples")
+    table = pd.read_csv(reference(study.published).baseline)
+    return table[table["kind"] == "intermediate"].set_index("task")["train_examples"]
+
+
+def tasks_of(scores: pd.DataFrame, kind: str) -> list[str]:
+    """Return the tasks of a kind, in display order."""
+    return list(dict.fromkeys(scores.loc[scores["kind"] == kind, "task"]))
+
+
+def by_run(scores: pd.DataFrame, paired: bool = False) -> pd.DataFrame:
+    """Return a row per recipe and run (the index) and a column per target and probing task, without
+    the baseline; NaN if there is no score.
+
+    paired: return gains over the baseline of the same run instead of scores. A seed's phase 1
+    raises or lowers all of its targets at once, which does not make the targets alike. Published
+    runs share nothing with the baseline's.
+    """
+    run_scores = (
+        scores[scores["kind"].isin(KINDS)]
+        .dropna(subset=["run"])
+        .assign(run=lambda frame: frame["run"].astype(int))
+    )
+    order = [name for kind in KINDS for name in tasks_of(scores, kind)]
+    table = run_scores.pivot(index=["recipe", "run"], columns="task", values="score")
+    keys = run_scores.loc[run_scores["recipe"] != BASELINE, ["recipe", "run"]].drop_duplicates()
+    values, baseline = (
+        table.reindex(index=pd.MultiIndex.from_frame(index), columns=order).rename_axis(
+            columns=None
+        )
+        for index in (keys, keys.assign(recipe=BASELINE))
+    )
+    return settled(values - baseline.to_numpy() if paired else values)
+
+
+def transfer(scores: pd.DataFrame) -> pd.DataFrame:
+    """Return the mean over runs minus the baseline's mean, in points: columns recipe kind task
+    value baseline gain runs.
+
+    The mean over all targets follows as task "average": NaN unless the recipe and the baseline have
+    every target. Values are NaN without a run; runs counts the recipe's.
+    """
+    groups = scores[scores["kind"].isin(KINDS)].groupby(["recipe", "task"], sort=False)["score"]
+    means, counts, rows = groups.mean(), groups.count(), []
+    for name in dict.fromkeys(scores.loc[scores["recipe"] != BASELINE, "recipe"]):
+        for kind in KINDS:
+            tasks = tasks_of(scores, kind)
+            value, base = (
+                means.reindex([(recipe, task_name) for task_name in tasks]).to_numpy()
+                for recipe in (name, BASELINE)
+            )
+            runs = counts.reindex([(name, task_name) for task_name in tasks], fill_value=0)
+            columns = [tasks, value, base, value - base, runs]
+            if kind == "target" and tasks:
+                value, base = value.mean(), base.mean()
+                average = AVERAGE, value, base, value - base, runs.min()
+                columns = [[*column, last] for column, last in zip(columns, average, strict=True)]
+            rows += [(name, kind, *row) for row in zip(*columns, strict=True)]
+    return pd.DataFrame(
+        rows, columns=["recipe", "kind", "task", "value", "baseline", "gain", "runs"]
+    )
+
+
+def own_and_gains(scores: pd.DataFrame) -> pd.DataFrame:
+    """Return a row per recipe (the index): its own score OWN, mean over runs, and its gain on every
+    target and on average; NaN if missing.
+
+    There is one row per recipe rather than per run, because the runs of a recipe share task and
+    size and would count one fact several times.
+    """
+    table = transfer(scores)
+    gain = table[table["kind"] == "target"].pivot(index="recipe", columns="task", values="gain")
+    own_scores = scores[scores["task"] == OWN].groupby("recipe")["score"].mean().rename(OWN)
+    columns = [name for name in [*tasks_of(scores, "target"), AVERAGE] if name in gain]
+    joined = gain[columns].join(own_scores, how="left")[[OWN, *columns]]
+    return settled(joined).reindex(list(dict.fromkeys(table["recipe"]))).rename_axis(columns=None)
+
+
+def absent(scores: pd.DataFrame) -> pd.DataFrame:
+    """Return the cells of `by_run` without a score, targets first: columns recipe kind task
+    runs_missing runs_found. Empty if nothing is missing.
+
+    Only recipes with at least one score are known here; the study's list of runs is more complete.
+    """
+    table = by_run(scores)
+    counts = table.groupby(level="recipe", sort=False).count()
+    expected = len(table.index.unique("run"))
+    rows = [
+        (name, kind, task_name, expected - count, count)
+        for kind in KINDS
+        for name in counts.index
+        for task_name in tasks_of(scores, kind)
+        if (count := int(counts.loc[name, task_name])) < expected
+    ]
+    return pd.DataFrame(rows, columns=["recipe", "kind", "task", "runs_missing", "runs_found"])
+
+
 def task_correlations(
-    study: Study, scores: pd.DataFrame, resamples: int = RESAMPLES
+    study: Study, scores: pd.DataFrame, resamples: int = PERMUTATIONS
 ) -> pd.DataFrame:
     """Correlate every target (x) with every other target and probing task (y): the columns of
     `correlations`.
@@ -67,13 +266,13 @@ def _of_rows(
     study: Study,
     rows: pd.DataFrame,
     targets: Sequence[str],
-    resamples: int = RESAMPLES,
+    resamples: int = PERMUTATIONS,
     bootstrap: bool = True,
 ) -> pd.DataFrame:
     """Compute `task_correlations` from rows of `by_run`. bootstrap: whether to compute intervals,
     which take most of the time."""
     if rows.empty:
-        return pd.DataFrame(columns=COLUMNS)
+        return pd.DataFrame(columns=association.COLUMNS)
     compute = partial(
         correlations,
         rows[list(targets)],
@@ -93,7 +292,9 @@ def _of_rows(
         if study.published
         else np.concatenate([single, single[len(probing) :]])
     )
-    table = in_order(table[COLUMNS], ["x", "y"], dict.fromkeys(("x", "y"), tuple(rows.columns)))
+    table = in_order(
+        table[association.COLUMNS], ["x", "y"], dict.fromkeys(("x", "y"), tuple(rows.columns))
+    )
     if rows.index.unique("run").size < 2:
         table[["low", "high"]] = np.nan
     return table
@@ -102,16 +303,8 @@ def _of_rows(
 def _first_of_pair(table: pd.DataFrame) -> pd.Series:
     """Return whether a row of a table of correlations is the first on its two tasks, in either
     order."""
-    return ~_pair_of(table).duplicated()
-
-
-def _pair_of(table: pd.DataFrame) -> pd.Series:
-    """Return a text with the two tasks of each row, the same in either order."""
-    return pd.Series(
-        [" and ".join(sorted(names)) for names in zip(table["x"], table["y"], strict=True)],
-        table.index,
-        dtype=object,
-    )
+    pairs = [" and ".join(sorted(names)) for names in zip(table["x"], table["y"], strict=True)]
+    return ~pd.Series(pairs, table.index, dtype=object).duplicated()
 
 
 def counts(table: pd.DataFrame, targets: Sequence[str]) -> tuple[int, int]:
@@ -122,7 +315,7 @@ def counts(table: pd.DataFrame, targets: Sequence[str]) -> tuple[int, int]:
 
 
 def own_correlations(
-    study: Study, scores: pd.DataFrame, resamples: int = RESAMPLES
+    study: Study, scores: pd.DataFrame, resamples: int = PERMUTATIONS
 ) -> pd.DataFrame:
     """Correlate an intermediate task's own score (x OWN) with the gain on every target and on
     average (y): the columns of `correlations`.
@@ -134,18 +327,14 @@ def own_correlations(
     table = own_and_gains(scores)
     own, gains = table[[OWN]], table.drop(columns=OWN)
     if gains.empty:
-        return pd.DataFrame(columns=COLUMNS)
+        return pd.DataFrame(columns=association.COLUMNS)
     tables = [correlations(own, gains, resamples=resamples)]
     examples = training_examples(study).reindex(table.index)
     if examples.notna().any():
-        logarithm = np.log2(examples).to_frame()
-        tables.append(
-            partial_correlations(
-                own.rename(columns={OWN: GIVEN_SIZE}), gains, logarithm, resamples=resamples
-            )
-        )
+        named, logarithm = own.rename(columns={OWN: GIVEN_SIZE}), np.log2(examples).to_frame()
+        tables.append(correlations(named, gains, resamples=resamples, controls=logarithm))
     result = pd.concat(tables, ignore_index=True)
-    if extent(scores)[1] < 2:
+    if _extent(scores)[1] < 2:
         result[["low", "high"]] = np.nan
     return result
 
@@ -174,9 +363,8 @@ def by_ability(table: pd.DataFrame) -> pd.DataFrame:
     result = pd.DataFrame(
         rows, columns=["task", "mean_estimate", "significant", "targets", "strongest", "estimate"]
     )
-    return result.sort_values(
-        ["significant", "mean_estimate"], ascending=False, kind="stable"
-    ).reset_index(drop=True)
+    order = ["significant", "mean_estimate"]
+    return result.sort_values(order, ascending=False, kind="stable", ignore_index=True)
 
 
 def left_out(study: Study, scores: pd.DataFrame) -> pd.DataFrame:
@@ -201,7 +389,7 @@ def left_out(study: Study, scores: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def extent(scores: pd.DataFrame) -> tuple[int, int]:
+def _extent(scores: pd.DataFrame) -> tuple[int, int]:
     """Return the numbers of recipes (apart from the baseline) and runs (seeds) that have scores on
     targets and probing tasks."""
     rows = scores[(scores["recipe"] != BASELINE) & scores["kind"].isin(KINDS)]
@@ -218,7 +406,7 @@ def performance_facts(study: Study, scores: pd.DataFrame) -> dict[str, Any]:
     """Return where the scores of `performance` come from: the numbers of recipes and runs
     (`repeats`), the study's `runs` or the `publication`, and the numbers of cells (recipe and run
     by task) and of `missing` ones."""
-    recipes, repeats = extent(scores)
+    recipes, repeats = _extent(scores)
     rows = by_run(scores)
     return {
         "study": study,
@@ -252,7 +440,7 @@ def correlation_summary(
         "estimate", ascending=False, kind="stable"
     )
     abilities = by_ability(known[known["y"].isin(probing)])
-    recipes, runs = extent(scores)
+    recipes, runs = _extent(scores)
     rows = int(known["n"].median())
     return {
         "tests": tests,

@@ -1,35 +1,63 @@
-"""Correlation coefficients of many resampled or permuted sets of rows at once: Pearson, Spearman
-(Pearson's of mid-ranks), and Kendall's tau-b (Kendall 1945, "The treatment of ties in ranking
-problems").
+"""Tables of correlations with bootstrap intervals and permutation p-values, and their limits.
+
+A table of values has one column per variable and one row per exchangeable unit (a recipe; or a
+recipe and run, if runs are assumed to be independent). Rows of one recipe share its intermediate
+task: if every run is a row, intervals and p-values are too small to the degree that runs resemble
+each other. Means over runs avoid this.
+
+Intervals draw rows with replacement (Efron and Tibshirani 1993, chapter 13). For Spearman and
+Kendall they are the 2.5th and 97.5th percentile. Pearson's would cover too little with few rows and
+are therefore expanded percentiles (Hesterberg 2015, with two degrees of freedom less instead of
+one, for two means): alpha / 2 = Phi(-sqrt(n / (n - 2)) t(.025, n - 2)). In simulations of normal
+data with 9 to 30 rows and correlations of 0 and 0.5 they cover the truth in 93 to 97.5 % of cases;
+at 0.9 rank correlations in up to 98 %; nearer to 1 with 8 or 9 rows in as few as 87 %. There is no
+interval below _INTERVAL_ROWS rows, or if all resamples are equal: a perfect order says nothing
+about how nearly perfect the next one is.
 
 A resample is a row of weights: how often each of the n rows of data was drawn. Ranks and concordant
 pairs of a resample follow from its weights by one matrix product, so nothing is sorted twice: the
 mid-rank of row i is the total weight of all lower rows, plus half of one more than the weight of
-the rows tied with it.
+the rows tied with it. Kendall's coefficient is tau-b (Kendall 1945, "The treatment of ties in
+ranking problems").
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
+from itertools import combinations, permutations, product
+from math import factorial
 from typing import Literal
 
 import numpy as np
+import pandas as pd
+from scipy.special import ndtr, ndtri, stdtr, stdtrit
+
+from xstilts_core.analysis.intervals import NOTHING
+from xstilts_core.analysis.scores import settled
+from xstilts_core.analysis.significance import PERMUTATIONS, holm, tail_share
+from xstilts_core.errors import UsageError, unknown
 
 Method = Literal["spearman", "pearson", "kendall"]
 METHODS: tuple[Method, ...] = ("spearman", "pearson", "kendall")
+Test = Literal["permutation", "scipy"]
+COLUMNS = ["x", "y", "method", "estimate", "low", "high", "p", "p_holm", "n"]
+_LEAST_ROWS = 3
+_INTERVAL_ROWS = 8
+_TAIL = 0.025
 # A spread below this share of its scale is rounding error: the values are all equal and have no
 # correlation.
-ROUNDING = 1e-13
-# Number of resamples computed at a time, so that every variable of a table fits into memory.
-CHUNK = 1000
+_ROUNDING = 1e-13
+# A coefficient above this is 1 up to rounding.
+_PERFECT = 1 - 1e-14
 
 
-def signs(values: np.ndarray) -> np.ndarray:
+def _signs(values: np.ndarray) -> np.ndarray:
     """Return [rows, rows]: 1 if the first value is larger than the second, -1 if smaller, 0 if
     tied."""
     compared: np.ndarray = np.sign(values[:, None] - values)
     return compared
 
 
-def centred(values: np.ndarray, weights: np.ndarray, method: Method) -> np.ndarray:
+def _centred(values: np.ndarray, weights: np.ndarray, method: Method) -> np.ndarray:
     """Return [draws, rows]: ranks (Spearman) or values (Pearson) minus their weighted mean, divided
     by the root of their weighted sum of squares.
 
@@ -39,21 +67,19 @@ def centred(values: np.ndarray, weights: np.ndarray, method: Method) -> np.ndarr
         # The mean of mid-ranks is half of one more than the total weight. A rank minus this mean
         # is half the weight of the lower rows minus half that of the higher ones: a multiple of
         # one half, without any rounding.
-        rest, scale = weights @ (-0.5 * signs(values)), 1.0
+        rest, scale = weights @ (-0.5 * _signs(values)), 1.0
     else:
-        rest, scale = (
-            values - (weights @ values / weights.sum(axis=1))[:, None],
-            float(np.abs(values).max()),
-        )
+        rest = values - (weights @ values / weights.sum(axis=1))[:, None]
+        scale = float(np.abs(values).max())
     spread = np.sqrt(np.einsum("dr,dr->d", weights * rest, rest))
-    scaled: np.ndarray = rest / np.where(spread > ROUNDING * scale, spread, np.nan)[:, None]
+    scaled: np.ndarray = rest / np.where(spread > _ROUNDING * scale, spread, np.nan)[:, None]
     return scaled
 
 
-def untied(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Return [draws]: twice the number of untied pairs of each resample."""
-    twice: np.ndarray = np.einsum("dr,dr->d", weights @ np.abs(signs(values)), weights)
-    return twice
+def _concordance(signs: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Return [draws]: the sum of `signs` [rows, rows] over all pairs of rows of each resample."""
+    total: np.ndarray = np.einsum("dr,dr->d", weights @ signs, weights)
+    return total
 
 
 def correlation(x: np.ndarray, y: np.ndarray, weights: np.ndarray, method: Method) -> np.ndarray:
@@ -61,43 +87,19 @@ def correlation(x: np.ndarray, y: np.ndarray, weights: np.ndarray, method: Metho
     NaN if x or y does not vary."""
     coefficients: np.ndarray
     if method == "kendall":
-        concordance = np.einsum("dr,dr->d", weights @ (signs(x) * signs(y)), weights)
-        pairs = untied(x, weights) * untied(y, weights)
-        coefficients = concordance / np.sqrt(np.where(pairs > 0, pairs, np.nan))
+        first, second = _signs(x), _signs(y)
+        pairs = _concordance(np.abs(first), weights) * _concordance(np.abs(second), weights)
+        untied = np.sqrt(np.where(pairs > 0, pairs, np.nan))
+        coefficients = _concordance(first * second, weights) / untied
     else:
-        coefficients = np.einsum(
-            "dr,dr,dr->d", weights, centred(x, weights, method), centred(y, weights, method)
-        )
+        sides = _centred(x, weights, method), _centred(y, weights, method)
+        coefficients = np.einsum("dr,dr,dr->d", weights, *sides)
     return coefficients
 
 
-def pair_draws(
-    pairs: Sequence[tuple[np.ndarray, np.ndarray]],
-    weights: Callable[[int], np.ndarray],
-    method: Method,
-) -> np.ndarray:
-    """Return [pairs, draws]: the `correlation` of many pairs (x, y), each [rows], in the resamples
-    weights(rows) [draws, rows].
-
-    Each variable is centred once for all of its pairs, which takes a tenth of the time of one pair
-    after another.
-    """
-    draws = len(weights(len(pairs[0][0])))
-    coefficients = np.empty((len(pairs), draws))
-    for start in range(0, draws, CHUNK):
-        chunk, vectors = slice(start, start + CHUNK), {}
-        for row, pair in enumerate(pairs):
-            counts = weights(len(pair[0]))[chunk]
-            if method == "kendall":
-                coefficients[row, chunk] = correlation(*pair, counts, method)
-                continue
-            for values in pair:
-                if values.tobytes() not in vectors:
-                    vectors[values.tobytes()] = np.sqrt(counts) * centred(values, counts, method)
-            coefficients[row, chunk] = np.einsum(
-                "dr,dr->d", *(vectors[values.tobytes()] for values in pair)
-            )
-    return coefficients
+def _observed(x: np.ndarray, y: np.ndarray, method: Method) -> float:
+    """Return the coefficient of x and y [rows]; NaN if one does not vary."""
+    return float(correlation(x, y, np.ones((1, len(x))), method)[0])
 
 
 def permuted(x: np.ndarray, y: np.ndarray, orders: np.ndarray, method: Method) -> np.ndarray:
@@ -105,12 +107,244 @@ def permuted(x: np.ndarray, y: np.ndarray, orders: np.ndarray, method: Method) -
     ones = np.ones((1, len(x)))
     coefficients: np.ndarray
     if method == "kendall":
-        pairs, shuffled = signs(x), y[orders]
+        signs, shuffled = _signs(x), y[orders]
         concordance = sum(
-            np.sign(shuffled[:, [row]] - shuffled[:, :row]) @ pairs[row, :row]
+            np.sign(shuffled[:, [row]] - shuffled[:, :row]) @ signs[row, :row]
             for row in range(1, len(x))
         )
-        coefficients = 2 * concordance / np.sqrt(untied(x, ones) * untied(y, ones))
+        pairs = _concordance(np.abs(signs), ones) * _concordance(np.abs(_signs(y)), ones)
+        coefficients = 2 * concordance / np.sqrt(pairs)
     else:
-        coefficients = centred(y, ones, method)[0][orders] @ centred(x, ones, method)[0]
+        coefficients = _centred(y, ones, method)[0][orders] @ _centred(x, ones, method)[0]
     return coefficients
+
+
+@lru_cache(maxsize=16)
+def _row_weights(rows: int, resamples: int, seed: int) -> np.ndarray:
+    """Return [resamples, rows]: how often each row is drawn when as many rows are drawn with
+    replacement. The same for every pair of columns."""
+    generator = np.random.default_rng([seed, 4, rows])
+    return generator.multinomial(rows, np.full(rows, 1 / rows), size=resamples).astype(float)
+
+
+@lru_cache(maxsize=16)
+def _row_orders(rows: int, count: int, seed: int) -> tuple[np.ndarray, bool]:
+    """Return [orders, rows], and whether they are all possible orders, which they are if these are
+    at most `count`."""
+    if rows <= 12 and factorial(rows) <= count:
+        return np.array(list(permutations(range(rows)))), True
+    orders = np.tile(np.arange(rows), (count, 1))
+    return np.random.default_rng([seed, 5, rows]).permuted(orders, axis=1), False
+
+
+def _row_interval(draws: np.ndarray, rows: int, method: Method) -> tuple[float, float]:
+    """Return the 95 % interval of replicates [draws] by the method of the module docstring; NaN
+    below _INTERVAL_ROWS rows or if nothing varies."""
+    values = np.clip(draws[np.isfinite(draws)], -1, 1)
+    if rows < _INTERVAL_ROWS or len(values) == 0 or np.ptp(values) < 1 - _PERFECT:
+        return NOTHING, NOTHING
+    expanded = ndtr(stdtrit(rows - 2, _TAIL) * np.sqrt(rows / (rows - 2)))
+    tail = expanded if method == "pearson" else _TAIL
+    low, high = np.percentile(values, [100 * tail, 100 * (1 - tail)])
+    return float(low), float(high)
+
+
+def _permutation_p(x: np.ndarray, y: np.ndarray, method: Method, count: int, seed: int) -> float:
+    """Return the permutation p-value of no association (Pitman 1937), under which every order of y
+    is equally likely. NaN if x or y does not vary."""
+    observed = _observed(x, y, method)
+    if not np.isfinite(observed):
+        return NOTHING
+    orders, exact = _row_orders(len(x), count, seed)
+    return tail_share(observed, permuted(x, y, orders, method), exact)
+
+
+def _scipy_p(x: np.ndarray, y: np.ndarray, method: Method, count: int, seed: int) -> float:
+    """Return scipy's p-value: Student's t with n - 2 degrees of freedom for Spearman and Pearson;
+    exact or normal for Kendall's tau-b."""
+    if method != "kendall":
+        # Equals spearmanr and pearsonr, without the second that it takes to import them.
+        observed = _observed(x, y, method)
+        return student_p(observed if abs(observed) < _PERFECT else np.sign(observed), len(x) - 2)
+    from scipy import stats
+
+    return NOTHING if np.ptp(x) == 0 or np.ptp(y) == 0 else float(stats.kendalltau(x, y).pvalue)
+
+
+_TESTS: dict[Test, Callable[[np.ndarray, np.ndarray, Method, int, int], float]] = {
+    "permutation": _permutation_p,
+    "scipy": _scipy_p,
+}
+
+
+def _partial(matrix: np.ndarray) -> np.ndarray:
+    """Return partial coefficients [draws] of the first two variables given the others, from
+    correlation matrices [draws, k, k].
+
+    The coefficient is -P01 / sqrt(P00 P11), P the inverse matrix (Whittaker 1990). NaN if the
+    matrix has no inverse.
+    """
+    valid = np.isfinite(matrix).all(axis=(1, 2)) & (np.linalg.cond(np.nan_to_num(matrix)) < 1e12)
+    inverse = np.linalg.inv(np.where(valid[:, None, None], matrix, np.eye(matrix.shape[1])))
+    coefficients = -inverse[:, 0, 1] / np.sqrt(inverse[:, 0, 0] * inverse[:, 1, 1])
+    return np.where(valid, coefficients, np.nan)
+
+
+def _coefficients(values: np.ndarray, weights: np.ndarray, method: Method) -> np.ndarray:
+    """Return the coefficients [draws] of the first two columns of `values` [rows, k], given the
+    others if there are any, in resamples [draws, rows]."""
+    first, second, *others = values.T
+    if not others:
+        return correlation(first, second, weights, method)
+    size = values.shape[1]
+    matrices = np.ones((len(weights), size, size))
+    for i, j in combinations(range(size), 2):
+        matrices[:, i, j] = correlation(values[:, i], values[:, j], weights, method)
+        matrices[:, j, i] = matrices[:, i, j]
+    return _partial(matrices)
+
+
+def _bootstrapped(
+    values: np.ndarray,
+    method: Method,
+    resamples: int,
+    seed: int,
+    resampled: dict[tuple[Method, bytes], np.ndarray],
+) -> tuple[float, float]:
+    """Return the `_row_interval` of the bootstrap of the `_coefficients` of `values` [rows, k]; NaN
+    without resamples.
+
+    resampled: the columns that were centred before, by method and content, to which new ones are
+    added. A table takes a tenth of the time if each column is centred once for all of its pairs.
+    """
+    count, size = values.shape
+    if count < _INTERVAL_ROWS or not resamples:
+        return NOTHING, NOTHING
+    weights = _row_weights(count, resamples, seed)
+    if method == "kendall" or size > 2:
+        draws = _coefficients(values, weights, method)
+    else:
+        keys = [(method, column.tobytes()) for column in values.T]
+        for key, column in zip(keys, values.T, strict=True):
+            if key not in resampled:
+                resampled[key] = np.sqrt(weights) * _centred(column, weights, method)
+        draws = np.einsum("dr,dr->d", *(resampled[key] for key in keys))
+    return _row_interval(draws, count + 2 - size, method)
+
+
+def _pairs(
+    x: pd.DataFrame, y: pd.DataFrame, controls: pd.DataFrame, within: bool
+) -> Iterator[tuple[str, str, np.ndarray]]:
+    """Yield two names and the values [rows, 2 + controls] of every pair of columns of x and y, or
+    of x alone if `within`, on the rows that have all of them. Raise UsageError if the tables have
+    different rows."""
+    for name, table in (("y", y), ("controls", controls)):
+        if not table.index.equals(x.index):
+            raise UsageError(
+                f"x and {name} have different rows ({len(x)} and {len(table)}): "
+                f"align them first with {name}.reindex(x.index)"
+            )
+    names = combinations(x.columns, 2) if within else product(x.columns, y.columns)
+    for first, second in names:
+        values = np.column_stack([x[first], y[second], controls]).astype(float)
+        yield first, second, values[np.isfinite(values).all(axis=1)]
+
+
+def correlations(
+    x: pd.DataFrame,
+    y: pd.DataFrame | None = None,
+    methods: Sequence[Method] = ("spearman",),
+    test: Test = "permutation",
+    resamples: int = PERMUTATIONS,
+    bootstrap: bool = True,
+    controls: pd.DataFrame | None = None,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Correlate every column of x with every column of y, or all pairs of columns of x if y is
+    None: columns COLUMNS, a row per pair and method.
+
+    x, y: one row per unit, with the same index. A row with a missing value is left out of the pairs
+    that need it; n counts the remaining ones. estimate: equals scipy's spearmanr, pearsonr,
+    kendalltau (tau-b). low, high, p: see the module docstring, `_permutation_p` and `_scipy_p`.
+    p_holm: p adjusted over all pairs of a method (Holm 1979). Below three rows, or if a column does
+    not vary, everything but n is NaN. resamples: number of bootstrap draws and of permutations.
+    bootstrap: whether to compute intervals. Deterministic for a `seed`.
+
+    controls: columns (say, the log of the number of training examples) whose part is removed from
+    both x and y. The coefficient is then `_partial`, on ranks for Spearman; Kendall's is the same
+    formula on tau-b (Kendall 1942). p: Student's t with n - 2 - k degrees of freedom for k controls
+    (Fisher 1924); NaN for Kendall's, whose distribution is unknown.
+    """
+    for name in methods:
+        if name not in METHODS:
+            raise unknown("method of correlation", name, METHODS)
+    if test not in _TESTS:
+        raise unknown("test", test, _TESTS)
+    controls = pd.DataFrame(index=x.index) if controls is None else controls
+    pairs = _pairs(x, x if y is None else y, controls, within=y is None)
+    rows: list[tuple[object, ...]] = []
+    resampled: dict[tuple[Method, bytes], np.ndarray] = {}
+    for (first, second, values), method in product(pairs, methods):
+        count, numbers = len(values), (NOTHING,) * 4
+        freedom = count - values.shape[1]
+        if freedom >= _LEAST_ROWS - 2:
+            estimate = float(settled(_coefficients(values, np.ones((1, count)), method))[0])
+            if controls.empty:
+                p = _TESTS[test](values[:, 0], values[:, 1], method, resamples, seed)
+            else:
+                p = NOTHING if method == "kendall" else student_p(estimate, freedom)
+            interval = _bootstrapped(values, method, resamples * bootstrap, seed, resampled)
+            numbers = estimate, *interval, p
+        rows.append((first, second, method, *numbers, NOTHING, count))
+    table = pd.DataFrame(rows, columns=COLUMNS)
+    by_method = table.groupby("method", sort=False)["p"]
+    return table.assign(p_holm=by_method.transform(lambda p: holm(p.to_numpy(float))))
+
+
+def student_p(coefficient: float, freedom: int) -> float:
+    """Return the two-sided p of r sqrt(df / (1 - r^2)), Student's t with df degrees of freedom."""
+    if not abs(coefficient) < 1:
+        return NOTHING if np.isnan(coefficient) else 0.0
+    return float(2 * stdtr(freedom, -abs(coefficient) * np.sqrt(freedom / (1 - coefficient**2))))
+
+
+def influence(x: pd.Series, y: pd.Series, method: Method = "spearman") -> pd.DataFrame:
+    """Return the influence of each row on a correlation: columns left_out (its label), estimate
+    (without it), change (from the estimate on all rows).
+
+    Largest change first; these are the jackknife's leave-one-out values (Efron and Tibshirani 1993,
+    chapter 11). A sign that depends on a single row is not a finding.
+    """
+    rows = pd.concat([x, y], axis=1, join="inner").dropna().astype(float)
+    first, second = rows.to_numpy().T
+    without = correlation(first, second, 1 - np.eye(len(rows)), method)
+    change = without - _observed(first, second, method)
+    table = pd.DataFrame(
+        {"left_out": list(rows.index), "estimate": settled(without), "change": settled(change)}
+    )
+    return table.sort_values(
+        "change", key=np.abs, ascending=False, kind="stable", ignore_index=True
+    )
+
+
+def detectable(
+    rows: int, method: Method = "spearman", power: float = 0.8, alpha: float = 0.05
+) -> float:
+    """Return the smallest correlation that a two-sided test with that many rows detects with
+    probability `power`; NaN below 5 rows.
+
+    The formula is tanh((z(1 - alpha / 2) + z(power)) s), with the standard error s of Fisher's z: 1
+    / sqrt(n - 3) for Pearson (Fisher 1921), sqrt(1.06 / (n - 3)) for Spearman and sqrt(0.437 / (n -
+    4)) for Kendall (Fieller, Hartley and Pearson 1957). For a whole table, divide alpha by its
+    number of pairs.
+    """
+    if method not in METHODS:
+        raise unknown("method of correlation", method, METHODS)
+    if rows < 5:
+        return NOTHING
+    variance = {
+        "pearson": 1 / (rows - 3),
+        "spearman": 1.06 / (rows - 3),
+        "kendall": 0.437 / (rows - 4),
+    }[method]
+    return float(np.tanh((ndtri(1 - alpha / 2) + ndtri(power)) * np.sqrt(variance)))

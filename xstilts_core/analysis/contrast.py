@@ -21,29 +21,20 @@ import numpy as np
 import pandas as pd
 
 from xstilts_core.analysis.gain_array import Estimate, Gains, answer_table, mean
-from xstilts_core.analysis.gains import ENGLISH
-from xstilts_core.analysis.hierarchy import NOTHING
-from xstilts_core.analysis.mixed import described, mixed_effects, told
+from xstilts_core.analysis.intervals import NOTHING
+from xstilts_core.analysis.mixed import known_intervals, mixed_effects
+from xstilts_core.analysis.recipes import transfers
+from xstilts_core.analysis.scores import ENGLISH, in_order
 from xstilts_core.analysis.significance import tail_share
 from xstilts_core.study import Study
-from xstilts_core.tasks import TASKS, original
+from xstilts_core.tasks import TASKS
 
 SYNTACTIC, SEMANTIC = "syntactic", "semantic"
 LABELLING, REST = "sequence labelling", "the rest"
 PLANNED = f"{SYNTACTIC} less {SEMANTIC}, {LABELLING} less {REST}"
-PARTS = [f"{SYNTACTIC} less {SEMANTIC}, {group}" for group in (LABELLING, REST)]
-COLUMNS = [
-    "contrast",
-    "targets",
-    "recipes",
-    "points",
-    "low",
-    "high",
-    "p_recipes",
-    "smallest",
-    "seeds",
-]
-Cells = Mapping[tuple[str, str], Estimate]
+_COLUMNS = ["contrast", "targets", "recipes", "points", "low", "high"]
+_COLUMNS += ["p_recipes", "smallest", "seeds"]
+_Cells = Mapping[tuple[str, str], Estimate]
 
 
 def kinds(study: Study) -> dict[str, str]:
@@ -64,41 +55,15 @@ def _target_group(task: str) -> str:
     return LABELLING if TASKS[task].format == "tagging" else REST
 
 
-def transfers(study: Study, recipe: str, task: str) -> bool:
-    """Return whether the target trains on data that the recipe lacks; otherwise its gain is no
-    transfer from another task.
-
-    A task's version in another domain counts as the same task.
-    """
-    trained = {
-        original(data)
-        for name in study.recipes[recipe].intermediate
-        for data in TASKS[name].parts or (name,)
-    }
-    source = TASKS[task].train_on
-    return source is None or trained.isdisjoint(
-        original(data) for data in TASKS[source].parts or (source,)
-    )
-
-
-def _transfer_cells(study: Study, draws: Gains) -> Cells:
+def _transfer_cells(study: Study, draws: Gains) -> _Cells:
     """Return (recipe, target) -> gain for the finished cells that are transfer."""
-    gains = {
+    cells = {
         (name, task): draws.gain(name, task)
         for name in kinds(study)
         for task in draws.tasks
         if transfers(study, name, task)
     }
-    return {key: gain for key, gain in gains.items() if np.isfinite(gain.value)}
-
-
-def _on_target(cells: Cells, kind: Mapping[str, str], task: str) -> Estimate | None:
-    """Return syntactic minus semantic on one target, or None if either is missing."""
-    sides = [
-        [gain for (name, target), gain in cells.items() if target == task and kind[name] == side]
-        for side in (SYNTACTIC, SEMANTIC)
-    ]
-    return mean(sides[0]) - mean(sides[1]) if all(sides) else None
+    return {cell: gain for cell, gain in cells.items() if gain.finished}
 
 
 def _means(selected: np.ndarray, values: np.ndarray) -> np.ndarray:
@@ -111,7 +76,7 @@ def _means(selected: np.ndarray, values: np.ndarray) -> np.ndarray:
 
 
 def _over_recipes(
-    cells: Cells, kind: Mapping[str, str], tasks: Sequence[str]
+    cells: _Cells, kind: Mapping[str, str], tasks: Sequence[str]
 ) -> tuple[float, float]:
     """Return the exact two-sided p of the contrast over all ways to label as many recipes
     syntactic, and the smallest p possible."""
@@ -136,69 +101,50 @@ def _over_recipes(
 
 
 def contrasts(study: Study, draws: Gains) -> pd.DataFrame:
-    """Return the planned contrast first, then its parts, then each target: columns COLUMNS; points,
-    low and high in points of gain.
+    """Return the planned contrast first, then its parts, then each target: columns _COLUMNS, in
+    points of gain.
 
     p_recipes: exact p over recipes; smallest: the smallest p possible; seeds: the number behind the
     interval (one seed gives none). Rows that need a missing kind of recipe or target are omitted.
     The module docstring has the definitions.
     """
     kind, cells = kinds(study), _transfer_cells(study, draws)
-    by_target = {
-        task: value for task in draws.tasks if (value := _on_target(cells, kind, task)) is not None
-    }
-    groups = {
-        group: [task for task in by_target if _target_group(task) == group]
-        for group in (LABELLING, REST)
-    }
-    means = {
-        group: mean([by_target[task] for task in tasks]) for group, tasks in groups.items() if tasks
-    }
-    differences: list[tuple[str, list[str], Estimate]] = []
-    if len(means) == 2:
-        differences.append((PLANNED, list(by_target), means[LABELLING] - means[REST]))
-    differences += [
-        (f"{SYNTACTIC} less {SEMANTIC}, {group}", groups[group], value)
-        for group, value in means.items()
-    ]
-    differences += [
-        (f"{SYNTACTIC} less {SEMANTIC}, {task}", [task], value) for task, value in by_target.items()
-    ]
-    rows = []
-    for name, tasks, value in differences:
-        recipes = len({recipe for recipe, task in cells if task in tasks})
-        rows.append(
-            (
-                name,
-                len(tasks),
-                recipes,
-                *value.numbers,
-                *_over_recipes(cells, kind, tasks),
-                value.count,
-            )
+    difference, by_target = f"{SYNTACTIC} less {SEMANTIC}", {}
+    for task in draws.tasks:
+        first, second = (
+            [gain for (name, on), gain in cells.items() if on == task and kind[name] == side]
+            for side in (SYNTACTIC, SEMANTIC)
         )
-    return pd.DataFrame(rows, columns=COLUMNS)
+        if first and second:
+            by_target[task] = mean(first) - mean(second)
+    answers, planned = {}, []
+    for group in (LABELLING, REST):
+        if tasks := [task for task in by_target if _target_group(task) == group]:
+            planned.append(mean([by_target[task] for task in tasks]))
+            answers[f"{difference}, {group}"] = tasks, planned[-1]
+    if len(planned) == 2:
+        answers = {PLANNED: (list(by_target), planned[0] - planned[1]), **answers}
+    answers |= {f"{difference}, {task}": ([task], value) for task, value in by_target.items()}
+    rows = []
+    for name, (tasks, value) in answers.items():
+        recipes = len({recipe for recipe, task in cells if task in tasks})
+        tests = _over_recipes(cells, kind, tasks)
+        rows.append((name, len(tasks), recipes, *value.numbers, *tests, value.count))
+    return pd.DataFrame(rows, columns=_COLUMNS)
 
 
 def kind_table(study: Study, draws: Gains) -> pd.DataFrame:
     """Return the gains that are transfer, by recipe: columns recipe kind group gain low high cells
     seeds resampled. group: of targets."""
-    kind, cells = kinds(study), _transfer_cells(study, draws)
-    groups = {
-        (name, kind[name], group): [
-            gain
-            for (recipe, task), gain in cells.items()
-            if recipe == name and _target_group(task) == group
-        ]
-        for name in draws.recipes
-        if name in kind
-        for group in (LABELLING, REST)
-    }
-    filled = {key: gains for key, gains in groups.items() if gains}
-    means = [mean(gains) for gains in filled.values()]
-    table = answer_table(["recipe", "kind", "group"], list(filled), means)
-    table.insert(6, "cells", list(map(len, filled.values())))
-    return table
+    kind = kinds(study)
+    groups: dict[tuple[str, str, str], list[Estimate]] = {}
+    for (name, task), gain in _transfer_cells(study, draws).items():
+        groups.setdefault((name, kind[name], _target_group(task)), []).append(gain)
+    means = [mean(gains) for gains in groups.values()]
+    table = answer_table(["recipe", "kind", "group"], list(groups), means)
+    table.insert(6, "cells", list(map(len, groups.values())))
+    orders = {"recipe": draws.recipes, "group": (LABELLING, REST)}
+    return in_order(table, ["recipe", "group"], orders)
 
 
 def kind_effects(study: Study, table: pd.DataFrame) -> pd.DataFrame:
@@ -213,20 +159,10 @@ def kind_effects(study: Study, table: pd.DataFrame) -> pd.DataFrame:
         name in kind and code != ENGLISH and transfers(study, name, task)
         for name, task, code in cells
     ]
-    rows = described(
-        table[np.array(selected, dtype=bool)],
-        {name: study.recipes[name].intermediate for name in kind},
-    )
+    rows = table[np.array(selected, dtype=bool)].dropna(subset=["gain"])
     rows = rows.assign(kind=rows["recipe"].map(kind), group=rows["task"].map(_target_group))
     fits = [
-        mixed_effects(rows[rows["group"] == group], ["kind"]).assign(group=group)
+        mixed_effects(rows[rows["group"] == group], "kind", SEMANTIC).assign(group=group)
         for group in (LABELLING, REST)
     ]
-    effects = told(pd.concat(fits, ignore_index=True), rows["seed"].nunique())
-    # The model's reference is the more frequent kind; here it should always be the semantic one.
-    swapped = effects["reference"] == SYNTACTIC
-    effects.loc[swapped, ["level", "reference"]] = [SYNTACTIC, SEMANTIC]
-    effects.loc[swapped, ["estimate", "low", "high"]] = -effects.loc[
-        swapped, ["estimate", "high", "low"]
-    ].to_numpy()
-    return effects
+    return known_intervals(pd.concat(fits, ignore_index=True), rows["seed"].nunique())

@@ -8,17 +8,18 @@ encoder with a clue removed: what retrieval loses there had come from names.
 
 from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
 
 from xstilts_core.analysis.gain_array import gain_draws
-from xstilts_core.analysis.gains import ENGLISH, settled, target_scores, task_order
+from xstilts_core.analysis.intervals import NOTHING
 from xstilts_core.analysis.items import NO_ITEMS, ItemScores
+from xstilts_core.analysis.scores import ENGLISH, settled, target_scores, task_order
 from xstilts_core.study import Study
 from xstilts_core.study.spec import BASELINE
 
 _HIDDEN = "names_masked"
-COLUMNS = ["task", "recipe", "control", "zero_shot", "english", "above", "low", "high", "seeds"]
-NOTHING = float("nan")
+_COLUMNS = ["task", "recipe", "control", "zero_shot", "english", "above", "low", "high", "seeds"]
 
 
 def _beside_baseline(frame: pd.DataFrame, controls: Sequence[str]) -> pd.DataFrame:
@@ -27,17 +28,13 @@ def _beside_baseline(frame: pd.DataFrame, controls: Sequence[str]) -> pd.DataFra
     runs = frame[frame["recipe"].isin([BASELINE, *controls])]
     without_encoder = runs[runs["phase"] == "control"]
     seeds = sorted(runs.loc[runs["recipe"] == BASELINE, "seed"].unique())
-    return pd.concat(
-        [
-            runs[runs["phase"] != "control"],
-            *(without_encoder.assign(seed=number, phase="target") for number in seeds),
-        ]
-    )
+    repeated = [without_encoder.assign(seed=number, phase="target") for number in seeds]
+    return pd.concat([runs[runs["phase"] != "control"], *repeated])
 
 
 def control_table(study: Study, frame: pd.DataFrame, items: ItemScores = NO_ITEMS) -> pd.DataFrame:
-    """Return one row per target and baseline or control, the baseline first: columns COLUMNS. Empty
-    if the study has no control.
+    """Return one row per target and baseline or control, the baseline first: columns _COLUMNS.
+    Empty if the study has no control.
 
     zero_shot: mean score in percent over the languages other than English; english: that in
     English. above: points by which the baseline's zero-shot score exceeds this one, paired by seed,
@@ -51,26 +48,12 @@ def control_table(study: Study, frame: pd.DataFrame, items: ItemScores = NO_ITEM
         for recipe in (BASELINE, *(name for name in study.controls if (name, task) in draws.cells)):
             cells = scores[(scores["task"] == task) & (scores["recipe"] == recipe)]
             english = cells["language"] == ENGLISH
-            low, high = (
-                draws.gain(recipe, task).interval if recipe != BASELINE else (NOTHING, NOTHING)
-            )
-            above = NOTHING if recipe == BASELINE else -draws.gain(recipe, task).value
-            values = settled(
-                [cells.loc[~english, "value"].mean(), cells.loc[english, "value"].mean()]
-            )
-            rows.append(
-                (
-                    task,
-                    recipe,
-                    study.recipes[recipe].control,
-                    *values,
-                    above,
-                    -high,
-                    -low,
-                    cells["seed"].nunique(),
-                )
-            )
-    return pd.DataFrame(rows, columns=COLUMNS)
+            means = cells.loc[~english, "value"].mean(), cells.loc[english, "value"].mean()
+            gain = draws.gain(recipe, task) if recipe != BASELINE else draws.nothing(NOTHING)
+            low, high = gain.interval
+            key = task, recipe, study.recipes[recipe].control, *settled(np.array(means))
+            rows.append((*key, -gain.value, -high, -low, cells["seed"].nunique()))
+    return pd.DataFrame(rows, columns=_COLUMNS)
 
 
 def strongest(table: pd.DataFrame) -> pd.DataFrame:
@@ -79,6 +62,5 @@ def strongest(table: pd.DataFrame) -> pd.DataFrame:
     floors = table[(table["recipe"] != BASELINE) & (table["control"] != _HIDDEN)].dropna(
         subset=["zero_shot"]
     )
-    return floors.loc[floors.groupby("task", sort=False)["zero_shot"].idxmax()].reset_index(
-        drop=True
-    )
+    strongest = floors.groupby("task", sort=False)["zero_shot"].idxmax()
+    return floors.loc[strongest].reset_index(drop=True)

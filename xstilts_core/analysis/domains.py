@@ -19,46 +19,40 @@ tasks and domains (intervals.py).
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import product
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from xstilts_core.analysis.contrast import transfers
 from xstilts_core.analysis.gain_array import Estimate, Gains, answer_table, mean
-from xstilts_core.analysis.gains import AVERAGE
+from xstilts_core.analysis.recipes import transfers
+from xstilts_core.analysis.scores import AVERAGE
 from xstilts_core.study import Study
-from xstilts_core.study.recipe import Recipe
 from xstilts_core.tasks import GENERAL, TASKS, VERSIONS, original
 
 LESS_GENERAL, LESS_OTHER = "less general", "less another domain"
 OWN = "own domain"
 
 
-@dataclass(frozen=True, slots=True)
-class _Comparison:
+class _Comparison(NamedTuple):
     """A comparison of a domain's recipe with others on one target. group: the target's domain if it
-    counts, else GENERAL.
+    counts, else GENERAL. in_domain: whether that is the recipe's domain.
 
     Values are NaN if runs are missing.
     """
 
     comparison: str
     group: str
-    own: bool
     task: str
     recipe: str
-    against: tuple[str, ...]
+    against: str
+    in_domain: bool
     gain: Estimate
     change: Estimate
 
-    @property
-    def finished(self) -> bool:
-        return bool(np.isfinite(self.change.value))
 
-
-def domain(study: Study, name: str) -> str:
+def _domain(study: Study, name: str) -> str:
     """Return the domain of a task's texts in this study."""
     return GENERAL if study.embedded and name not in VERSIONS else TASKS[name].domain
 
@@ -68,16 +62,11 @@ def of_domains(study: Study) -> dict[str, str]:
     has a target to transfer to."""
     domain_of = {}
     for name, recipe in study.recipes.items():
-        task_domains = {domain(study, task) for task in recipe.intermediate}
-        if (
-            len(task_domains) == 1
-            and not task_domains & {GENERAL}
-            and any(
-                domain(study, t) in task_domains and transfers(study, name, t)
-                for t in study.targets
-            )
-        ):
-            domain_of[name] = task_domains.pop()
+        domains = {_domain(study, task) for task in recipe.intermediate}
+        if len(domains) == 1 and GENERAL not in domains:
+            targets = [task for task in study.targets if _domain(study, task) in domains]
+            if any(transfers(study, name, task) for task in targets):
+                domain_of[name] = domains.pop()
     return domain_of
 
 
@@ -88,58 +77,46 @@ def general_recipes(study: Study) -> list[str]:
         name
         for name, recipe in study.recipes.items()
         if recipe.intermediate
-        and domains.isdisjoint(domain(study, task) for task in recipe.intermediate)
+        and domains.isdisjoint(_domain(study, task) for task in recipe.intermediate)
     ]
 
 
-def bare(recipe: Recipe) -> Recipe:
-    """Return the recipe with each version of a general task replaced by that general task."""
-    return recipe.model_copy(
-        update={"intermediate": [original(name) for name in recipe.intermediate]}
-    )
-
-
-def rivals(study: Study, name: str, task: str, among: Sequence[str]) -> tuple[str, ...]:
+def _rivals(study: Study, name: str, task: str, among: Sequence[str]) -> list[str]:
     """Return the recipes in `among` that a recipe is compared with on a target: the same recipe in
     another domain, or all of them if its tasks have no versions."""
-    recipe = study.recipes[name]
-    twins = not VERSIONS.keys().isdisjoint(recipe.intermediate)
-    return tuple(
+    # Each recipe with the versions of general tasks replaced by those.
+    general = {
+        other: study.recipes[other].model_copy(
+            update={"intermediate": list(map(original, study.recipes[other].intermediate))}
+        )
+        for other in (name, *among)
+    }
+    twins = not VERSIONS.keys().isdisjoint(study.recipes[name].intermediate)
+    return [
         other
         for other in among
-        if (not twins or bare(study.recipes[other]) == bare(recipe))
-        and transfers(study, other, task)
-    )
+        if transfers(study, other, task) and (not twins or general[other] == general[name])
+    ]
 
 
-def comparisons(study: Study, draws: Gains) -> Iterator[_Comparison]:
+def _comparisons(study: Study, draws: Gains) -> Iterator[_Comparison]:
     """Yield all comparisons of the study's grid, finished or not, target by target and recipe by
     recipe."""
     domain_of, general = of_domains(study), general_recipes(study)
-    groups = {
-        task: label if (label := domain(study, task)) in domain_of.values() else GENERAL
-        for task in study.targets
-    }
-    for task, group in sorted(
-        groups.items(), key=lambda entry: [*domain_of.values(), GENERAL].index(entry[1])
-    ):
-        for name, label in domain_of.items():
-            if not transfers(study, name, task):
-                continue
-            others = (
-                [other for other in domain_of if domain_of[other] != label]
-                if label == group
-                else []
-            )
-            for comparison, candidates in ((LESS_GENERAL, general), (LESS_OTHER, others)):
-                if against := rivals(study, name, task, candidates):
-                    gain, average = (
-                        draws.gain(name, task),
-                        mean([draws.gain(other, task) for other in against]),
-                    )
-                    yield _Comparison(
-                        comparison, group, label == group, task, name, against, gain, gain - average
-                    )
+    order = list(dict.fromkeys([*domain_of.values(), GENERAL]))
+    groups = {task: _domain(study, task) for task in study.targets}
+    groups = {task: group if group in order else GENERAL for task, group in groups.items()}
+    for task, name in product(sorted(groups, key=lambda one: order.index(groups[one])), domain_of):
+        if not transfers(study, name, task):
+            continue
+        in_domain = domain_of[name] == groups[task]
+        others = [other for other in domain_of if in_domain and domain_of[other] != domain_of[name]]
+        for comparison, candidates in ((LESS_GENERAL, general), (LESS_OTHER, others)):
+            if against := _rivals(study, name, task, candidates):
+                gain = draws.gain(name, task)
+                change = gain - mean([draws.gain(other, task) for other in against])
+                key = comparison, groups[task], task, name, "+".join(against)
+                yield _Comparison(*key, in_domain, gain, change)
 
 
 def domain_cells(study: Study, draws: Gains) -> pd.DataFrame:
@@ -149,10 +126,10 @@ def domain_cells(study: Study, draws: Gains) -> pd.DataFrame:
 
     Only this table has recipes of one domain on targets of another; no contrast includes them.
     """
-    pairs = list(comparisons(study, draws))
-    keys = [(c.comparison, c.group, c.task, c.recipe, "+".join(c.against)) for c in pairs]
-    names = ["comparison", "group", "task", "recipe", "against"]
-    table = answer_table(names, keys, [pair.change for pair in pairs], "difference")
+    pairs = list(_comparisons(study, draws))
+    changes = [pair.change for pair in pairs]
+    names = _Comparison._fields[:5]
+    table = answer_table(names, [pair[:5] for pair in pairs], changes, "difference")
     table.insert(5, "gain", np.array([pair.gain.value for pair in pairs], dtype=float))
     return table.drop(columns="resampled")
 
@@ -167,32 +144,29 @@ def domain_contrasts(study: Study, draws: Gains) -> pd.DataFrame:
     recipes: the number compared; missing: the number whose runs are missing.
     """
     # On the targets of a domain only that domain's recipes count.
-    planned = [pair for pair in comparisons(study, draws) if pair.own or pair.group == GENERAL]
-    groups = [OWN, *dict.fromkeys(pair.group for pair in planned)]
-    averages: dict[tuple[str, str, str], tuple[Estimate, list[_Comparison]]] = {}
-    by_target = averages.copy()
+    planned = [one for one in _comparisons(study, draws) if one.in_domain or one.group == GENERAL]
+    groups = [OWN, *dict.fromkeys(one.group for one in planned)]
+    answers: dict[tuple[str, str, str], tuple[Estimate, list[_Comparison]]] = {}
+    by_target = answers.copy()
     for comparison, group in product((LESS_GENERAL, LESS_OTHER), groups):
         members = [
-            pair
-            for pair in planned
-            if pair.comparison == comparison and (pair.own if group == OWN else pair.group == group)
+            one
+            for one in planned
+            if one.comparison == comparison
+            and (one.in_domain if group == OWN else one.group == group)
         ]
-        pairs_on = {
-            task: [pair for pair in members if pair.task == task]
-            for task in dict.fromkeys(pair.task for pair in members if pair.finished)
-        }
-        means = {
-            task: mean([pair.change for pair in pairs if pair.finished])
-            for task, pairs in pairs_on.items()
-        }
+        means = {}
+        for task in dict.fromkeys(one.task for one in members if one.change.finished):
+            on_task = [one for one in members if one.task == task]
+            means[task] = mean([one.change for one in on_task if one.change.finished])
+            if group != OWN:
+                by_target[comparison, group, task] = means[task], on_task
         if means:
-            averages[comparison, group, AVERAGE] = mean(list(means.values())), members
-        for task in means if group != OWN else ():
-            by_target[comparison, group, task] = means[task], pairs_on[task]
-    answers = averages | by_target
+            answers[comparison, group, AVERAGE] = mean(list(means.values())), members
+    answers |= by_target
     estimates = [estimate for estimate, _ in answers.values()]
     table = answer_table(["comparison", "group", "task"], list(answers), estimates, "difference")
-    finished = [[pair.finished for pair in pairs] for _, pairs in answers.values()]
-    table.insert(6, "recipes", [sum(pairs) for pairs in finished])
-    table.insert(7, "missing", [pairs.count(False) for pairs in finished])
+    finished = [[one.change.finished for one in members] for _, members in answers.values()]
+    table.insert(6, "recipes", [sum(members) for members in finished])
+    table.insert(7, "missing", [members.count(False) for members in finished])
     return table.drop(columns="resampled")

@@ -5,11 +5,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from xstilts_core.analysis.comparable import comparable
-from xstilts_core.analysis.gains import chosen_languages, contenders, gains
-from xstilts_core.analysis.performance import performance, training_examples
-from xstilts_core.analysis.runs import finished
+from xstilts_core.analysis.abilities import performance, training_examples
 from xstilts_core.analysis.scaling import taken
+from xstilts_core.analysis.scores import chosen_languages, comparable, contenders, gains
+from xstilts_core.analysis.study_runs import finished
 from xstilts_core.errors import UsageError, unknown
 from xstilts_core.results import SCORES
 from xstilts_core.study import Study

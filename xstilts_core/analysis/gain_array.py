@@ -6,7 +6,7 @@ those of the baseline. An `Estimate` answers a question: it is a sum of the rows
 their weights, with its 95 % interval. The interval says whether the number would be the same with
 other seeds and other test items, in the same languages. Items are drawn with replacement, once per
 target for all recipes, seeds and languages (items.py). The contribution of seeds is computed, with
-Student's t because they are few: hierarchy.py has the method, its formulas, sources and coverage.
+Student's t because they are few: intervals.py has the method, its formulas, sources and coverage.
 Languages are the fixed list that the benchmark defines, so they are not drawn and nothing is
 claimed about other languages (`hierarchical_gains` can draw them).
 
@@ -16,22 +16,14 @@ items. With one seed there is no interval, because nothing is known about other 
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import product
 
 import numpy as np
 import pandas as pd
 
-from xstilts_core.analysis.gains import (
-    AVERAGE,
-    chosen_languages,
-    recipe_order,
-    settled,
-    target_scores,
-    task_order,
-)
-from xstilts_core.analysis.hierarchy import (
+from xstilts_core.analysis.intervals import (
     LEVELS,
     MANY,
     NOTHING,
@@ -40,27 +32,27 @@ from xstilts_core.analysis.hierarchy import (
     SEEDS_ITEMS,
     Level,
     Part,
-    half_widths,
-    seed_and_item_parts,
+    half_width,
     student_interval,
     variance_parts,
 )
 from xstilts_core.analysis.items import NO_ITEMS, ItemScores
+from xstilts_core.analysis.scores import (
+    AVERAGE,
+    LAST_DIGIT,
+    chosen_languages,
+    recipe_order,
+    settled,
+    target_scores,
+    task_order,
+)
 from xstilts_core.errors import UsageError, unknown
 from xstilts_core.languages import LANGUAGES
 from xstilts_core.study.spec import BASELINE
 
-_OVER_LEVELS = [
-    "recipe",
-    "task",
-    "gain",
-    "low",
-    "high",
-    "seeds",
-    "languages",
-    "resampled",
-    "reason",
-]
+_KEY = ["recipe", "task", "language"]
+_OVER_LEVELS = ["recipe", "task", "gain", "low", "high"]
+_OVER_LEVELS += ["seeds", "languages", "resampled", "reason"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,20 +61,28 @@ class Gains:
     rows.
 
     values [rows, seeds]: gains in points, NaN where a score is missing; a row is a recipe, target
-    and language with at least one gain. cells: (recipe, target) -> language -> row. n [rows]:
-    numbers of test items. recipes, tasks: those of the study, in their order. languages: those that
-    means are taken over. runs: for each row, the resampled scores of recipe and baseline with each
-    seed, or None where predictions are missing; see `items.ItemScores`. Empty without any.
+    and language (the columns of `labels`) with at least one gain. n [rows]: numbers of test items.
+    recipes, tasks: those of the study, in their order. languages: those that means are taken over.
+    items: (row, seed) -> the resampled scores of recipe and baseline, where both have predictions;
+    see `items.ItemScores`.
     """
 
     recipes: tuple[str, ...]
     tasks: tuple[str, ...]
     languages: frozenset[str]
     seeds: tuple[int, ...]
-    cells: Mapping[tuple[str, str], Mapping[str, int]]
+    labels: pd.DataFrame
     values: np.ndarray
     n: np.ndarray
-    runs: Sequence[Sequence[tuple[np.ndarray, np.ndarray] | None]]
+    items: Mapping[tuple[int, int], tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
+
+    @cached_property
+    def cells(self) -> Mapping[tuple[str, str], Mapping[str, int]]:
+        """(recipe, target) -> language -> row."""
+        cells: dict[tuple[str, str], dict[str, int]] = {}
+        for row, (recipe, task, code) in enumerate(self.labels.itertuples(index=False)):
+            cells.setdefault((recipe, task), {})[code] = row
+        return cells
 
     @cached_property
     def known(self) -> np.ndarray:
@@ -104,7 +104,8 @@ class Gains:
 
     @cached_property
     def pulls(self) -> np.ndarray:
-        """The `pulls` of each row's mean [rows, seeds]."""
+        """The deviations of each row's seeds from their mean, divided by sqrt(S (S - 1)) for S
+        seeds [rows, seeds]."""
         deviations = np.where(self.known, self.values - self.means[:, None], 0.0)
         pulls: np.ndarray = (
             deviations / np.sqrt(np.maximum(self.counts * (self.counts - 1), 1))[:, None]
@@ -115,35 +116,17 @@ class Gains:
     def itemwise(self) -> np.ndarray:
         """Whether test items can be resampled [rows]: every gain has the predictions of both
         runs."""
-        if not self.runs:
-            return np.zeros(len(self.values), dtype=bool)
-        rows = zip(self.runs, self.known, strict=True)
-        return np.array(
-            [all(run or not gain for run, gain in zip(*row, strict=True)) for row in rows],
-            dtype=bool,
-        )
-
-    @cached_property
-    def labels(self) -> pd.DataFrame:
-        """The recipe, task and language of each row."""
-        rows = [
-            (row, *cell, code)
-            for cell, by_language in self.cells.items()
-            for code, row in by_language.items()
-        ]
-        table = pd.DataFrame(rows, columns=["row", "recipe", "task", "language"])
-        return table.set_index("row").sort_index()
+        complete = ~self.known
+        columns = {seed: column for column, seed in enumerate(self.seeds)}
+        for row, seed in self.items:
+            complete[row, columns[seed]] = True
+        return np.asarray(complete.all(axis=1))
 
     @cached_property
     def cell_of(self) -> np.ndarray:
         """The number of each row's cell, its recipe and target [rows]."""
         numbers: np.ndarray = self.labels.groupby(["recipe", "task"]).ngroup().to_numpy()
         return numbers
-
-    @cached_property
-    def count(self) -> int:
-        """The number of item draws; 1 without predictions."""
-        return next((len(run[0]) for row in self.runs for run in row if run), 1)
 
     @property
     def finished(self) -> tuple[str, ...]:
@@ -172,32 +155,35 @@ class Gains:
         """Return a constant, which has neither seeds nor items."""
         return Estimate(self, np.zeros(len(self.values)), value, 0)
 
+    def mean(self, estimates: Sequence["Estimate"]) -> "Estimate":
+        """Return the `mean` of estimates over these gains; NaN without any."""
+        return mean(estimates) if estimates else self.nothing(NOTHING)
+
     def gain(self, recipe: str, task: str, codes: Collection[str] | None = None) -> "Estimate":
         """Return the mean over languages (`codes`, or all that means are taken over) and seeds: 0
-        for the baseline, NaN if runs are missing."""
+        for the baseline, NaN if runs are missing. For the task AVERAGE, return the mean over all
+        targets."""
+        if task == AVERAGE:
+            return self.average(recipe)
         if recipe == BASELINE:
             return self.nothing(0.0)
         return self.of_rows(self.rows(recipe, task, codes))
 
-    def average(self, recipe: str) -> "Estimate":
-        """Return the mean over all targets; NaN if one is missing."""
-        gains = [self.gain(recipe, task) for task in self.tasks]
-        return mean(gains) if gains else self.nothing(NOTHING)
+    def average(self, recipe: str, tasks: Sequence[str] = ()) -> "Estimate":
+        """Return the mean over these targets, or over all; NaN if one is missing."""
+        return self.mean([self.gain(recipe, task) for task in tasks or self.tasks])
 
     def less_others(self, cells: Sequence[tuple[str, str]], codes: Collection[str]) -> "Estimate":
         """Return the gain in some languages minus that in the others of the same target, mean over
         the `cells` (recipe, target) that have both; NaN if none has."""
         others = self.languages - set(codes)
-        differences = [
-            self.gain(*cell, codes) - self.gain(*cell, others)
-            for cell in cells
-            if self.rows(*cell, codes) and self.rows(*cell, others)
-        ]
-        return mean(differences) if differences else self.nothing(NOTHING)
-
-    def mean_gain(self, recipe: str, task: str) -> "Estimate":
-        """Return `gain`, or `average` if the task is AVERAGE."""
-        return self.average(recipe) if task == AVERAGE else self.gain(recipe, task)
+        return self.mean(
+            [
+                self.gain(*cell, codes) - self.gain(*cell, others)
+                for cell in cells
+                if self.rows(*cell, codes) and self.rows(*cell, others)
+            ]
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -225,9 +211,15 @@ class Estimate:
         """`exact`, rounded by `settled` for display and comparison."""
         return float(settled(self.exact))
 
+    @property
+    def finished(self) -> bool:
+        """Whether no gain is missing."""
+        return bool(np.isfinite(self.exact))
+
     @cached_property
     def pulls(self) -> np.ndarray:
-        """The seeds' parts [seeds] of the deviation: see `seed_and_item_parts`."""
+        """The seeds' parts [seeds] of the deviation: their sum of squares is the variance due to
+        seeds."""
         pulls: np.ndarray = self.weights @ self.gains.pulls
         return pulls
 
@@ -236,33 +228,48 @@ class Estimate:
         """The rows in which items are resampled, and whether these are all. A target's languages
         share their items, so its rows are resampled together or not at all."""
         rows = np.flatnonzero(self.weights)
-        complete = self.gains.itemwise[rows]
-        if complete.any() and not complete.all():
-            cells = self.gains.cell_of[rows]
-            complete = ~np.isin(cells, cells[~complete])
-        return rows[complete], bool(complete.all())
+        cells, complete = self.gains.cell_of[rows], self.gains.itemwise[rows]
+        together = ~np.isin(cells, cells[~complete])
+        return rows[together], bool(complete.all())
 
     @cached_property
     def draws(self) -> np.ndarray:
-        """The deviation of each seed's share [draws, seeds] on resampled items."""
-        gains, changes = self.gains, np.zeros((self.gains.count, len(self.gains.seeds)))
+        """The deviation of each seed's share, 1 / S, of the number on resampled items [draws,
+        seeds]."""
+        gains = self.gains
+        count = next((len(scores) for scores, _ in gains.items.values()), 1)
+        changes = np.zeros((count, len(gains.seeds)))
         for row in self.itemwise[0]:
             weight = self.weights[row] / gains.counts[row]
-            for column, run in enumerate(gains.runs[row]):
-                if run and gains.known[row, column]:
-                    changes[:, column] += weight * (run[0] - run[1])
+            for column in np.flatnonzero(gains.known[row]):
+                scores, base = gains.items[row, gains.seeds[column]]
+                changes[:, column] += weight * (scores - base)
         changes -= changes.mean(axis=0)
         return changes
 
     @property
     def parts(self) -> list[Part]:
-        """The variance due to seeds, and that due to items which is not already in it."""
-        return seed_and_item_parts(self.pulls, self.draws, self.count)
+        """The variance due to seeds, and that due to items as far as it is not already in it; empty
+        below two seeds."""
+        if self.count < 2:
+            return []
+        count, draws, item_variance = self.count, self.draws, 0.0
+        if len(draws) > 1:
+            shared = draws.sum(axis=1).var()
+            both = count / (count - 1) * (draws.var(axis=0).sum() - shared / count)
+            item_variance = float(shared - both)
+        # A variance below the square of the last digit is rounding error.
+        seed_variance, item_variance = (
+            variance if variance > LAST_DIGIT**2 else 0.0
+            for variance in (float(self.pulls @ self.pulls), item_variance)
+        )
+        return [Part("seeds", seed_variance, count - 1), Part("items", item_variance, MANY)]
 
     @property
     def interval(self) -> tuple[float, float]:
         """Low and high end of the 95 % interval: NaN with one seed, of width 0 for a constant."""
-        low, high = intervals([self])[0]
+        half = half_width(self.parts) if self.count else 0.0
+        low, high = settled(np.array([self.exact - half, self.exact + half]))
         return float(low), float(high)
 
     @property
@@ -299,19 +306,6 @@ def mean(parts: Sequence[Estimate]) -> Estimate:
     return combined(parts, np.full(len(parts), 1 / len(parts)))
 
 
-def intervals(estimates: Sequence[Estimate]) -> np.ndarray:
-    """Return [estimates, low and high]: the `interval` of each estimate, computed in one pass."""
-    variances, freedoms = np.zeros((len(estimates), 2)), np.full((len(estimates), 2), MANY)
-    for row, estimate in enumerate(estimates):
-        for column, part in enumerate(estimate.parts):
-            variances[row, column], freedoms[row, column] = part.variance, part.freedom
-    known = np.array([estimate.count != 1 for estimate in estimates], dtype=bool)
-    half = np.where(known, half_widths(variances, freedoms), NOTHING)
-    values = np.array([estimate.exact for estimate in estimates])
-    ends: np.ndarray = settled(np.stack([values - half, values + half], axis=-1))
-    return ends
-
-
 @dataclass(frozen=True, slots=True)
 class Axes:
     """The labels of an array of scores [recipes, tasks, languages, seeds], in their order."""
@@ -329,8 +323,8 @@ class Axes:
         """Return a column of `target_scores` as an array, NaN where there is no score."""
         labels = (self.recipes, self.tasks, self.languages, self.seeds)
         indices = tuple(
-            scores[name].map({label: index for index, label in enumerate(axis)}).to_numpy(int)
-            for name, axis in zip(("recipe", "task", "language", "seed"), labels, strict=True)
+            pd.Index(axis).get_indexer(scores[name])
+            for name, axis in zip([*_KEY, "seed"], labels, strict=True)
         )
         values = np.full(self.shape, np.nan)
         values[indices] = scores[column].to_numpy(float)
@@ -361,49 +355,43 @@ def gain_array(
 
     The baseline is called `none` in the result, and `none` by the baseline's name.
     """
-    base = axes.recipes.index(baseline) if baseline in axes.recipes else None
-    gains = scores - scores[base] if base is not None else np.full(axes.shape, np.nan)
-    if base is not None:
+    gains = np.full(axes.shape, np.nan)
+    if baseline in axes.recipes:
+        base = axes.recipes.index(baseline)
+        gains = scores - scores[base]
         gains[base] = np.nan
-    known = np.isfinite(gains)
+    known, scored = np.isfinite(gains), np.isfinite(scores)
     columns = np.flatnonzero(known.any(axis=(0, 1, 2)))
     seeds = tuple(axes.seeds[column] for column in columns)
-    cells: dict[tuple[str, str], dict[str, int]] = {}
-    runs: list[list[tuple[np.ndarray, np.ndarray] | None]] = []
     alias = {baseline: BASELINE, BASELINE: baseline}
-    indices = np.argwhere(known.any(axis=-1))
-    for row, (recipe, task, language) in enumerate(indices):
-        name, target, code = axes.recipes[recipe], axes.tasks[task], axes.languages[language]
-        cells.setdefault((alias.get(name, name), target), {})[code] = row
-        if not items:
-            continue
-        pairs = (
-            (items.get((target, code, name, seed)), items.get((target, code, baseline, seed)))
-            for seed in seeds
-        )
-        runs.append(
-            [
-                (first, second) if first is not None and second is not None else None
-                for first, second in pairs
-            ]
-        )
-    scored = np.isfinite(scores)
-    recipes = tuple(
-        alias.get(name, name)
-        for index, name in enumerate(axes.recipes)
-        if name != baseline and scored[index].any()
+    names = [alias.get(name, name) for name in axes.recipes]
+    rows = tuple(np.argwhere(known.any(axis=-1)).T)
+    axes_labels = zip(_KEY, (names, axes.tasks, axes.languages), rows, strict=True)
+    labels = pd.DataFrame(
+        {name: np.array(axis, dtype=object)[indices] for name, axis, indices in axes_labels}
     )
+    resampled = {}
+    for row, (recipe, task, code) in enumerate(labels.itertuples(index=False) if items else ()):
+        for seed in seeds:
+            first, second = (
+                items.get((task, code, alias.get(name, name), seed)) for name in (recipe, BASELINE)
+            )
+            if first is not None and second is not None:
+                resampled[row, seed] = first, second
     tasks = (name for index, name in enumerate(axes.tasks) if scored[:, index].any())
-    where = tuple(indices.T)
     return Gains(
-        recipes=recipes,
+        recipes=tuple(
+            name
+            for name, any_score in zip(names, scored, strict=True)
+            if name != BASELINE and any_score.any()
+        ),
         tasks=tuple(task_order({*tasks, *targets})),
         languages=frozenset(languages),
         seeds=seeds,
-        cells=cells,
-        values=gains[where][:, columns],
-        n=np.where(known, n, 0)[where].max(axis=-1, initial=0).astype(int),
-        runs=runs,
+        labels=labels,
+        values=gains[rows][:, columns],
+        n=np.where(known, n, 0)[rows].max(axis=-1, initial=0).astype(int),
+        items=resampled,
     )
 
 
@@ -433,6 +421,31 @@ def gain_draws(
     )
 
 
+def joined(parts: Mapping[int, Gains]) -> Gains:
+    """Return the rows of several arrays in one, so that weights can span them. The recipe `r` of
+    the array `k` is named "r k"."""
+    seeds = tuple(sorted({seed for part in parts.values() for seed in part.seeds}))
+    labels, values = [], [np.zeros((0, len(seeds)))]
+    items: dict[tuple[int, int], tuple[np.ndarray, np.ndarray]] = {}
+    for key, part in parts.items():
+        first = sum(map(len, values))
+        items |= {(first + row, seed): pair for (row, seed), pair in part.items.items()}
+        labels.append(part.labels.assign(recipe=part.labels["recipe"] + f" {key}"))
+        table = pd.DataFrame(part.values, columns=part.seeds)
+        values.append(table.reindex(columns=seeds).to_numpy())
+    rows = pd.concat(labels, ignore_index=True)
+    return Gains(
+        recipes=tuple(rows["recipe"].unique()),
+        tasks=tuple(task_order(rows["task"])),
+        languages=frozenset().union(*(part.languages for part in parts.values())),
+        seeds=seeds,
+        labels=rows,
+        values=np.concatenate(values),
+        n=np.concatenate([part.n for part in parts.values()]),
+        items=items,
+    )
+
+
 def answer_table(
     names: Sequence[str],
     keys: Sequence[tuple[object, ...]],
@@ -444,12 +457,9 @@ def answer_table(
 
     Numbers are NaN if runs are missing. resampled: what the interval covers, or why there is none.
     """
-    low, high = intervals(estimates).T
-    values = np.array([estimate.value for estimate in estimates], dtype=float)
+    numbers = np.array([estimate.numbers for estimate in estimates], dtype=float).reshape(-1, 3)
     return pd.DataFrame(keys, columns=list(names)).assign(
-        **{value: values},
-        low=low,
-        high=high,
+        **dict(zip((value, "low", "high"), numbers.T, strict=True)),
         seeds=np.array([estimate.count for estimate in estimates], dtype=int),
         resampled=[estimate.resampled for estimate in estimates],
     )
@@ -465,7 +475,7 @@ def gain_table(draws: Gains) -> pd.DataFrame:
     """
     tasks = (*draws.tasks, AVERAGE) if draws.tasks else ()
     keys = list(product(draws.recipes, tasks))
-    gains = [draws.mean_gain(*key) for key in keys]
+    gains = [draws.gain(*key) for key in keys]
     rows = [np.flatnonzero(gain.weights) for gain in gains]
     codes = draws.labels["language"].to_numpy(object)
     table = answer_table(["recipe", "task"], keys, gains)
@@ -473,6 +483,24 @@ def gain_table(draws: Gains) -> pd.DataFrame:
     table.insert(7, "n", [int(draws.counts[row].sum()) for row in rows])
     table.loc[table["gain"].isna(), ["seeds", "languages"]] = 0
     return table
+
+
+def gain_matrix(
+    frame: pd.DataFrame,
+    languages: Sequence[str] | None = None,
+    metric: str | None = None,
+    targets: Sequence[str] = (),
+) -> pd.DataFrame:
+    """Return mean gains in points: a row per recipe, columns for targets in XTREME's order and
+    `average`, which is NaN unless the recipe has every target.
+
+    The arguments are those of `gain_draws`. None selects all languages but English, that is
+    zero-shot transfer (Phang et al. 2020, section 3).
+    """
+    draws = gain_draws(frame, NO_ITEMS, languages, metric, targets)
+    table = gain_table(draws).pivot(index="recipe", columns="task", values="gain")
+    columns = [*draws.tasks, AVERAGE]
+    return table.reindex(index=draws.recipes, columns=columns).rename_axis(columns=None)
 
 
 def by_language(draws: Gains, rows: Sequence[int] | None = None) -> pd.DataFrame:
@@ -487,7 +515,7 @@ def by_language(draws: Gains, rows: Sequence[int] | None = None) -> pd.DataFrame
     chosen = list(range(len(draws.labels)) if rows is None else rows)
     keys = list(draws.labels.iloc[chosen].itertuples(index=False, name=None))
     estimates = [draws.of_rows([row]) for row in chosen]
-    table = answer_table(["recipe", "task", "language"], keys, estimates)
+    table = answer_table(_KEY, keys, estimates)
     table.insert(7, "n", draws.n[chosen])
     facts = [LANGUAGES.get(code) for code in table["language"]]
     for trait in ("script", "resource_level", "word_order"):
@@ -501,7 +529,7 @@ def hierarchical_gains(
     """Return mean gains and their 95 % intervals over the given levels, in points: one row per
     recipe and target, columns _OVER_LEVELS.
 
-    resampled: the levels drawn; reason: why an interval is missing. hierarchy.py has the method,
+    resampled: the levels drawn; reason: why an interval is missing. intervals.py has the method,
     formulas and sources.
     """
     for level in levels:
@@ -519,8 +547,9 @@ def hierarchical_gains(
             continue
         parts, scope, reason = _drawn_parts(draws, cell, levels)
         value = draws.of_rows(cell).value
+        interval = settled(np.array(student_interval(value, parts)))
         counts = int(draws.known[cell].any(axis=0).sum()), len(cell)
-        rows.append((recipe, task, value, *student_interval(value, parts), *counts, scope, reason))
+        rows.append((recipe, task, value, *interval, *counts, scope, reason))
     return pd.DataFrame(rows, columns=_OVER_LEVELS)
 
 
@@ -528,21 +557,22 @@ def _drawn_parts(
     draws: Gains, rows: Sequence[int], levels: Collection[Level]
 ) -> tuple[list[Part], str, str]:
     """Return the variance parts of a mean over rows, what they cover, and why there are none."""
-    columns, items = np.flatnonzero(draws.known[rows].any(axis=0)).tolist(), None
+    columns, items = np.flatnonzero(draws.known[rows].any(axis=0)), None
     values = draws.values[rows][:, columns].T
+    complete, reason = np.isfinite(values).all(), ""
     if len(columns) < 2:
-        return [], "", ONE_SEED
-    if "languages" in levels and len(rows) < 2:
-        return [], "", "no interval: one language"
-    complete = np.isfinite(values).all()
+        reason = ONE_SEED
+    elif "languages" in levels and len(rows) < 2:
+        reason = "no interval: one language"
+    elif "languages" in levels and not complete:
+        reason = "no interval: a language lacks a seed"
+    if reason:
+        return [], "", reason
     if not complete:
-        if "languages" in levels:
-            return [], "", "no interval: a language lacks a seed"
         values = np.nanmean(values, axis=1, keepdims=True)
-    if "items" in levels and complete and draws.itemwise[rows].all():
-        runs = [[draws.runs[row][column] for column in columns] for row in rows]
-        items = np.array([[run[0] - run[1] for run in row if run] for row in runs]).T
-    drawn = [
-        level for level in LEVELS if level in levels and (level != "items" or items is not None)
-    ]
+    elif "items" in levels and draws.itemwise[rows].all():
+        seeds = [draws.seeds[column] for column in columns]
+        changes = [[np.subtract(*draws.items[row, seed]) for seed in seeds] for row in rows]
+        items = np.array(changes).T
+    drawn = [name for name in LEVELS if name in levels and (name != "items" or items is not None)]
     return variance_parts(values, items, levels), " and ".join(drawn), ""

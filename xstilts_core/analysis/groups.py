@@ -5,7 +5,7 @@ The gain of a level is the mean over targets of the mean over its languages. Lev
 targets and languages, so they are compared not by their gains but by a difference within targets:
 on every target that has languages of the level and others, the mean over the level's languages
 minus the mean over the others, averaged over those targets. Intervals cover seeds and test items in
-these languages (hierarchy.py) and do not extend to other languages of the same script or family.
+these languages (intervals.py) and do not extend to other languages of the same script or family.
 `language_effects` addresses that question with a mixed-effects model in which languages are drawn
 at random.
 """
@@ -16,52 +16,32 @@ from itertools import product
 import numpy as np
 import pandas as pd
 
-from xstilts_core.analysis import mixed
 from xstilts_core.analysis.gain_array import Gains, mean
-from xstilts_core.analysis.gains import ENGLISH
-from xstilts_core.analysis.mixed import EFFECTS, described, fact, mixed_effects
-from xstilts_core.analysis.power import detectable_gain, p_value
+from xstilts_core.analysis.intervals import NOTHING, detectable_gain, p_value
+from xstilts_core.analysis.mixed import (
+    EFFECTS,
+    TRAITS,
+    described,
+    fact,
+    known_intervals,
+    mixed_effects,
+)
+from xstilts_core.analysis.scores import ENGLISH
 from xstilts_core.analysis.significance import holm
 
 ALL = "all recipes"
 LANGUAGE = "language"
-GROUPS = ("script", "family", "word_order", "resource_level")
-LEVEL = 0.05
-NOTHING = float("nan")
-COLUMNS = [
-    "recipe",
-    "factor",
-    "level",
-    "gain",
-    "low",
-    "high",
-    "difference",
-    "difference_low",
-    "difference_high",
-    "p",
-    "p_holm",
-]
-COLUMNS += ["detectable", "languages", "targets", "recipes", "seeds", "resampled"]
+GROUPS = TRAITS
+_COLUMNS = ["recipe", "factor", "level", "gain", "low", "high"]
+_COLUMNS += ["difference", "difference_low", "difference_high", "p", "p_holm"]
+_COLUMNS += ["detectable", "languages", "targets", "recipes", "seeds", "resampled"]
 """difference: from the other languages of the same targets. p_holm: over all rows of ALL, and
 separately over all others. detectable: difference in points that is told from 0 with 80 % power."""
 
 
-def _targets_with(
-    draws: Gains, members: Sequence[str], recipe: str, codes: Sequence[str]
-) -> list[str]:
-    """Return the targets on which all members have gains and `recipe` has some in these
-    languages."""
-    return [
-        task
-        for task in draws.tasks
-        if all((member, task) in draws.cells for member in members)
-        and draws.rows(recipe, task, codes)
-    ]
-
-
 def group_gains(draws: Gains) -> pd.DataFrame:
     """Return one row per recipe, factor and level, and for the mean of all recipes (ALL) on the
-    targets that they share: columns COLUMNS.
+    targets that they share: columns _COLUMNS.
 
     Values are in points; low and high: 95 %, NaN with one seed. Zero-shot: the languages of the
     draws. The module docstring explains the columns.
@@ -69,25 +49,24 @@ def group_gains(draws: Gains) -> pd.DataFrame:
     recipes = [
         name for name in draws.recipes if any((name, task) in draws.cells for task in draws.tasks)
     ]
-    codes = sorted(
-        {
-            code
-            for (name, task), cell in draws.cells.items()
-            for code in cell
-            if code in draws.languages
-        }
-    )
+    codes = sorted(draws.languages.intersection(draws.labels["language"]))
     rows = []
     for factor in (*GROUPS, LANGUAGE):
         for level in sorted({fact(code, factor) for code in codes}, key=str):
             subset = [code for code in codes if fact(code, factor) == level]
             for name in (ALL, *recipes):
                 members = recipes if name == ALL else [name]
-                level_targets = [
-                    _targets_with(draws, members, member, subset) for member in members
+                shared = [
+                    task
+                    for task in draws.tasks
+                    if all((member, task) in draws.cells for member in members)
                 ]
-                targets = level_targets[0]
-                if not targets or any(other != targets for other in level_targets):
+                target_lists = {
+                    tuple(task for task in shared if draws.rows(member, task, subset))
+                    for member in members
+                }
+                targets = target_lists.pop() if len(target_lists) == 1 else ()
+                if not targets:
                     continue  # recipes without the same languages of the same targets
                 cells = list(product(members, targets))
                 gain = mean([draws.gain(*cell, subset) for cell in cells])
@@ -102,7 +81,7 @@ def group_gains(draws: Gains) -> pd.DataFrame:
                         *(" ".join(subset), *counts),
                     )
                 )
-    table = pd.DataFrame(rows, columns=COLUMNS)
+    table = pd.DataFrame(rows, columns=_COLUMNS)
     return table.assign(p_holm=_holm_once(table, codes))
 
 
@@ -144,11 +123,11 @@ def language_effects(table: pd.DataFrame, recipes: Mapping[str, Sequence[str]]) 
         .mean()
         .assign(recipe=ALL, seed=0)
     )
-    models = [mixed_effects(rows, [factor]) for factor in GROUPS] if len(rows) else []
+    models = [mixed_effects(rows, factor) for factor in GROUPS] if len(rows) else []
     effects = (
         pd.concat([model for model in models if len(model)], ignore_index=True)
         if models
         else pd.DataFrame(columns=EFFECTS)
     )
-    effects = mixed.told(effects, seeds)
+    effects = known_intervals(effects, seeds)
     return effects.assign(p_holm=holm(effects["p"].to_numpy(float)))

@@ -21,16 +21,12 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from xstilts_core import metrics
-from xstilts_core.analysis.runs import finished, of_size, states
 from xstilts_core.errors import UsageError
-from xstilts_core.jobs.kept_runs import require_answers
-from xstilts_core.study import Study
-from xstilts_core.study.spec import ControlSpec, Scoring
-from xstilts_core.tasks import TARGET_NAMES
+from xstilts_core.study.study_kinds import require_answers
 
-DRAWS = 2_000
 # Number of counts drawn at once: their 8 MB fit into the processor's cache.
 CHUNK = 2**20
 Run = tuple[str, str, int]
@@ -96,9 +92,15 @@ def read_predictions(path: Path, answers: bool = False) -> Predictions:
     return predictions
 
 
-def aligned(runs: Sequence[Predictions]) -> tuple[tuple[str, ...], np.ndarray]:
-    """Return the ids [items] of one language, and the statistics of its runs side by side in that
-    order, [items, runs * columns].
+def read_runs(files: Mapping[Run, Path]) -> dict[Run, Predictions]:
+    """Read the predictions of several runs, each file once."""
+    predictions = {path: read_predictions(path) for path in dict.fromkeys(files.values())}
+    return {run: predictions[path] for run, path in files.items()}
+
+
+def _aligned(runs: Sequence[Predictions]) -> pd.DataFrame:
+    """Return the statistics of the runs of one language side by side: a row per item, with its id
+    as index, and runs * columns columns.
 
     Files of mined sentence pairs have rows only for pairs that are gold or predicted, so a missing
     row means zeros. For other tasks, raise UsageError if the runs did not score the same items with
@@ -111,26 +113,13 @@ def aligned(runs: Sequence[Predictions]) -> tuple[tuple[str, ...], np.ndarray]:
                 f"{run.file} has {run.metric} from {run.columns}, "
                 f"{first.file} has {first.metric} from {first.columns}"
             )
-        if (
-            run.ids != first.ids
-            and first.columns != metrics.BITEXT
-            and set(run.ids) != set(first.ids)
-        ):
+        if first.columns != metrics.BITEXT and set(run.ids) != set(first.ids):
             raise UsageError(
                 f"{run.file} and {first.file} score different test items "
                 f"({len(run.ids)} and {len(first.ids)})"
             )
-    order = {
-        name: row
-        for row, name in enumerate(dict.fromkeys(name for run in runs for name in run.ids))
-    }
-    width = len(first.columns)
-    table = np.zeros((len(order), len(runs) * width))
-    for position, run in enumerate(runs):
-        table[[order[name] for name in run.ids], position * width : (position + 1) * width] = (
-            run.statistics
-        )
-    return tuple(order), table
+    tables = [pd.DataFrame(run.statistics, index=pd.Index(run.ids)) for run in runs]
+    return pd.concat(tables, axis=1, sort=False).fillna(0.0)
 
 
 def counts(generator: np.random.Generator, items: int, draws: int) -> np.ndarray:
@@ -158,19 +147,17 @@ def blocks(runs: Mapping[Run, Predictions]) -> tuple[int, list[Block]]:
     groups: dict[str, list[Run]] = {}
     for run in runs:
         groups.setdefault(run[0], []).append(run)
-    tables = [aligned([runs[run] for run in group]) for group in groups.values()]
-    names = dict.fromkeys(name for ids, _ in tables for name in ids)
-    order = {name: index for index, name in enumerate(names)}
+    tables = [_aligned([runs[run] for run in group]) for group in groups.values()]
+    names = pd.Index(dict.fromkeys(name for table in tables for name in table.index))
     by_language = []
-    for group, (ids, table) in zip(groups.values(), tables, strict=True):
-        unsorted = np.array([order[name] for name in ids])
-        rows, first = np.argsort(unsorted), runs[group[0]]
-        positions: np.ndarray | slice = unsorted[rows]
-        if unsorted[rows[-1]] - unsorted[rows[0]] + 1 == len(rows):
-            positions = slice(unsorted[rows[0]], unsorted[rows[-1]] + 1)
-        statistics = table[rows].reshape(len(rows), len(group), len(first.columns))
+    for group, table in zip(groups.values(), tables, strict=True):
+        indices, first = names.get_indexer(table.index), runs[group[0]]
+        order = np.argsort(indices)
+        low, high = indices.min(), indices.max() + 1
+        positions = slice(low, high) if high - low == len(table) else indices[order]
+        statistics = table.to_numpy()[order].reshape(len(table), len(group), len(first.columns))
         by_language.append(Block(group, positions, statistics, first.columns, first.metric))
-    return len(order), by_language
+    return len(names), by_language
 
 
 def resample(
@@ -194,35 +181,4 @@ def resample(
             )[block.metric]
             for position, run in enumerate(block.runs):
                 scores[run][start : start + len(weights)] = values[:, position]
-    return scores
-
-
-def prediction_files(study: Study) -> dict[str, dict[Run, Path]]:
-    """Return target -> run -> file for the finished runs whose scores `finished` returns. A control
-    without an encoder is run once and serves for every seed."""
-    files: dict[str, dict[Run, Path]] = {}
-    finished_runs = set(
-        finished(study)[["task", "language", "recipe", "seed"]].itertuples(index=False, name=None)
-    )
-    for run in states(of_size(study)):
-        spec = run.spec
-        if run.state == "done" and isinstance(spec, Scoring):
-            for path in sorted((spec.folder / "predictions").glob("*.jsonl.gz")):
-                task, code = path.name.removesuffix(".jsonl.gz").split(".", 1)
-                for seed in study.seeds if isinstance(spec, ControlSpec) else [spec.seed]:
-                    if (task, code, spec.recipe, spec.seed) not in finished_runs:
-                        continue
-                    files.setdefault(task, {})[code, spec.recipe, seed] = path
-    return files
-
-
-def item_scores(study: Study, draws: int = DRAWS, seed: int = 0) -> ItemScores:
-    """Return the scores of `resample` for every task whose finished runs stored predictions. Each
-    task has a generator of its own."""
-    scores: dict[tuple[str, str, str, int], np.ndarray] = {}
-    for task, files in prediction_files(study).items():
-        cache = {path: read_predictions(path) for path in dict.fromkeys(files.values())}
-        generator = np.random.default_rng([seed, TARGET_NAMES.index(task)])
-        runs = resample({run: cache[path] for run, path in files.items()}, draws, generator)
-        scores |= {(task, *run): values for run, values in runs.items()}
     return scores

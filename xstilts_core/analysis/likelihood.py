@@ -30,16 +30,16 @@ NOTHING = 1e-12
 # digits, which is no measurement.
 _LAST_DIGITS = 1e-10
 # A source has no variance if the criterion (twice a log-likelihood) favors it over 0 by less.
-TOLD = 1e-6
+_LEAST_DIFFERENCE = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
 class Criterion:
-    """The criterion d(v) and its gradient. root [width, levels]: R; seen [width]: Q'y; rest: y'y
-    outside of Q; source [levels]: k; freedom: m."""
+    """The criterion d(v) and its gradient. root [width, levels]: R; projected [width]: Q'y;
+    rest: y'y outside of Q; source [levels]: k; freedom: m."""
 
     root: np.ndarray
-    seen: np.ndarray
+    projected: np.ndarray
     rest: float
     source: np.ndarray
     freedom: int
@@ -52,8 +52,8 @@ class Criterion:
             lower=True,
             check_finite=False,
         )
-        solution = cho_solve((lower, True), self.seen, check_finite=False)
-        squares = self.rest + float(self.seen @ solution)
+        solution = cho_solve((lower, True), self.projected, check_finite=False)
+        squares = self.rest + float(self.projected @ solution)
         value = 2 * float(np.log(np.diag(lower)).sum()) + self.freedom * float(np.log(squares))
         spread = (solve_triangular(lower, self.root, lower=True, check_finite=False) ** 2).sum(
             axis=0
@@ -84,16 +84,16 @@ def lowest(criterion: Criterion, count: int) -> np.ndarray:
             bounds=bounds,
             options=options,
         )
-        if optimum.fun < least - TOLD:
+        if optimum.fun < least - _LEAST_DIFFERENCE:
             best, least = np.exp(optimum.x), float(optimum.fun)
     for index in np.argsort(best):
         reduced = np.where(np.arange(count) == index, 0.0, best)
-        if criterion.at(reduced)[0] <= criterion.at(best)[0] + TOLD:
+        if criterion.at(reduced)[0] <= criterion.at(best)[0] + _LEAST_DIFFERENCE:
             best = reduced
     return best
 
 
-def told_apart(fixed: np.ndarray, levels: Sequence[np.ndarray]) -> list[int]:
+def separable_sources(fixed: np.ndarray, levels: Sequence[np.ndarray]) -> list[int]:
     """Return the indices of the sources whose variances can be separated from the noise and from
     those of earlier sources.
 
@@ -101,7 +101,7 @@ def told_apart(fixed: np.ndarray, levels: Sequence[np.ndarray]) -> list[int]:
     identity and the others' (Searle, Casella and McCulloch 1992).
     """
     basis = np.linalg.qr(fixed)[0]
-    spans = [held(basis, codes) for codes in levels]
+    spans = [_without(basis, _indicator(codes)) for codes in levels]
     sources: list[int] = []
     for index in range(len(spans)):
         candidates = [*sources, index]
@@ -118,11 +118,15 @@ def told_apart(fixed: np.ndarray, levels: Sequence[np.ndarray]) -> list[int]:
     return sources
 
 
-def held(basis: np.ndarray, codes: np.ndarray) -> np.ndarray:
-    """Return M Z [rows, levels] of a source from the level of each row; `basis` is an orthonormal
-    basis of X."""
-    indicator = np.eye(codes.max() + 1)[codes]
-    remaining: np.ndarray = indicator - basis @ (basis.T @ indicator)
+def _indicator(codes: np.ndarray) -> np.ndarray:
+    """Return Z [rows, levels] of a source from the level of each row."""
+    indicator: np.ndarray = np.eye(codes.max() + 1)[codes]
+    return indicator
+
+
+def _without(basis: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """Return M Z for columns Z [rows, levels]; `basis` is an orthonormal basis of X."""
+    remaining: np.ndarray = columns - basis @ (basis.T @ columns)
     return remaining
 
 
@@ -142,26 +146,20 @@ def fit(
     least_squares = solve_triangular(triangle, basis.T)
     if total <= (NOTHING * np.abs(values).max(initial=0.0)) ** 2 * len(values):
         return least_squares @ values, np.zeros((fixed.shape[1],) * 2), np.zeros(len(levels) + 1)
-    empty = np.zeros((len(values), 0))
-    directions, root = np.linalg.qr(
-        np.concatenate([empty, *(held(basis, codes) for codes in levels)], axis=1)
-    )
+    indicators = [np.zeros((len(values), 0)), *map(_indicator, levels)]
+    effects = np.concatenate(indicators, axis=1)
+    source = np.repeat(np.arange(len(levels)), [one.shape[1] for one in indicators[1:]]).astype(int)
+    parts = [_without(basis, one) for one in indicators]
+    directions, root = np.linalg.qr(np.concatenate(parts, axis=1))
     projected = directions.T @ residual
     rest = max(float(((residual - directions @ projected) ** 2).sum()), _LAST_DIGITS * total)
-    source = np.repeat(np.arange(len(levels)), [codes.max() + 1 for codes in levels]).astype(int)
     criterion = Criterion(root, projected, rest, source, freedom)
     ratios = lowest(criterion, len(levels))
     _, _, squares, solution = criterion.at(ratios)
-    effects = np.concatenate([empty, *(np.eye(codes.max() + 1)[codes] for codes in levels)], axis=1)
-    predicted = ratios[source] * (root.T @ solution)
-    scaled = root * np.sqrt(ratios[source])
+    predicted, roots = ratios[source] * (root.T @ solution), np.sqrt(ratios[source])
+    scaled = root * roots
     lower = cholesky(np.eye(len(source)) + scaled.T @ scaled, lower=True)
-    propagated = solve_triangular(
-        lower, (least_squares @ effects * np.sqrt(ratios[source])).T, lower=True
-    )
+    propagated = solve_triangular(lower, (least_squares @ effects * roots).T, lower=True)
     covariance = squares / freedom * (least_squares @ least_squares.T + propagated.T @ propagated)
-    return (
-        least_squares @ (values - effects @ predicted),
-        covariance,
-        np.append(ratios, 1.0) * squares / freedom,
-    )
+    estimates = least_squares @ (values - effects @ predicted)
+    return estimates, covariance, np.append(ratios, 1.0) * squares / freedom

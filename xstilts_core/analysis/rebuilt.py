@@ -9,35 +9,31 @@ the cell reads "unconfirmed" instead. `reference/phang2020.csv` has the numbers 
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from xstilts_core.analysis.choice import choices
-from xstilts_core.analysis.claims import (
-    VARIANTS,
-    WORDS,
-    gain,
-    plain,
-    published,
-    variants,
-)
-from xstilts_core.analysis.gain_array import Estimate, Gains, gain_draws, gain_table, mean
-from xstilts_core.analysis.gains import AVERAGE, baseline, baseline_by_language, target_scores
+from xstilts_core.analysis.gain_array import Estimate, Gains, gain_draws, gain_table
 from xstilts_core.analysis.items import ItemScores
+from xstilts_core.analysis.published import SECOND_HAND, Published, known
+from xstilts_core.analysis.recipes import VARIANTS, WORDS, plain, variants
+from xstilts_core.analysis.scores import (
+    AVERAGE,
+    baseline,
+    baseline_by_language,
+    development_gains,
+    target_scores,
+)
 from xstilts_core.languages import LANGUAGES
 from xstilts_core.study import Study
 from xstilts_core.study.spec import BASELINE, IntermediateSpec, TargetSpec
-from xstilts_core.tasks import INTERMEDIATE_NAMES, TASKS, XTREME, Task
-from xstilts_core.wording import numbers
+from xstilts_core.tasks import INTERMEDIATE_NAMES, TASKS, XTREME
+from xstilts_core.wording.numbers import cell, counted, excludes_zero, gain, number
 
-UNCONFIRMED, _SECOND_HAND = "unconfirmed", "second hand"
+UNCONFIRMED = "unconfirmed"
 # The average over fewer targets is a different quantity.
-PART = "needs all nine targets"
-MEAN = "mean"
-ENCODER, _SYSTEM = "xlmr_large", "xstilts"
-NINE = "together"
+_PART = "needs all nine targets"
+_ENCODER, _SYSTEM, _NINE = "xlmr_large", "xstilts", "together"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,42 +44,22 @@ class PaperTable:
     frame: pd.DataFrame
 
 
-def ranged(estimate: Estimate | None) -> str:
-    """Format an estimate like the main table, '+1.2 (-0.3 to 2.7) *'. Return an empty string if
-    runs are missing; omit the brackets with one seed or without a measurement."""
-    if estimate is None:
-        return ""
-    ends = estimate.interval if estimate.count else (np.nan, np.nan)
-    return numbers.cell(estimate.value, *ends)
+def _ranged(estimate: Estimate, published: float = 0.0) -> str:
+    """Format an estimate, or its difference from a published number, like the main table, '+1.2
+    (-0.3 to 2.7) *'. Return an empty string if runs are missing; omit the brackets with one seed or
+    without a measurement."""
+    estimate -= estimate.gains.nothing(published)
+    return cell(estimate.value, *(estimate.interval if estimate.count else (np.nan, np.nan)))
 
 
-class Published(NamedTuple):
-    """A published number, its split, and whether only others reported it; NaN if there is none."""
-
-    value: float = float("nan")
-    split: str = ""
-    second_hand: bool = False
-
-
-def known(system: str, task: str, quantity: str = "score", language: str = MEAN) -> Published:
-    """Return a published number, on test data if available."""
-    rows = published()
-    rows = rows[
-        (rows["system"] == system)
-        & (rows["task"] == task)
-        & (rows["quantity"] == quantity)
-        & (rows["language"] == language)
-    ]
-    rows = rows.sort_values("split", key=lambda column: column != "test")
-    if rows.empty:
-        return Published()
-    first = rows.iloc[0]
-    return Published(first["value"], first["split"], first["evidence"] == _SECOND_HAND)
+def _published(value: float, sign: bool = False) -> str:
+    """Format a published number."""
+    return number(value, sign=sign, missing=UNCONFIRMED)
 
 
 def _tasks_table(study: Study) -> pd.DataFrame:
     """Return the tasks with their published sizes and the most examples of each that this study
-    trains on."""
+    trains on. A size from memory alone is unconfirmed."""
     limits = {
         name: spec.train_examples
         for spec in study.specs
@@ -95,62 +71,47 @@ def _tasks_table(study: Study) -> pd.DataFrame:
         for name in names:
             task = TASKS[name]
             source = TASKS[task.train_on] if task.train_on else task
-            sizes = [
-                size(source, "train") if source.format != "retrieval" else "",
-                size(task, "dev"),
-                size(task, "test"),
-            ]
-            limit = "" if name not in limits else f"{limits[name]:,}" if limits[name] else "all"
+            sizes = {
+                split: UNCONFIRMED
+                if split in entry.recalled
+                else f"{entry.sizes[split]:,}"
+                if split in entry.sizes
+                else ""
+                for split, entry in (("train", source), ("dev", task), ("test", task))
+            }
+            if source.format == "retrieval":
+                sizes["train"] = ""
+            limit = f"{limits.get(name, 0):,}" if limits.get(name) else "all"
             rows.append(
-                (role, task.title, *sizes, len(task.languages), task.format, task.metric, limit)
+                {
+                    "role": role,
+                    "task": task.title,
+                    **sizes,
+                    "languages": len(task.languages),
+                    "format": task.format,
+                    "metric": task.metric,
+                    "train (this study)": limit if name in limits else "",
+                }
             )
-    columns = [
-        "role",
-        "task",
-        "train",
-        "dev",
-        "test",
-        "languages",
-        "format",
-        "metric",
-        "train (this study)",
-    ]
-    return pd.DataFrame(rows, columns=columns)
-
-
-def size(found: Task, split: str) -> str:
-    """Format the number of examples of a split: "unconfirmed" if it is from memory alone, empty if
-    the split does not exist."""
-    return (
-        UNCONFIRMED
-        if split in found.recalled
-        else f"{found.sizes[split]:,}"
-        if split in found.sizes
-        else ""
-    )
+    return pd.DataFrame(rows)
 
 
 def _training_table(study: Study) -> pd.DataFrame:
     """Return epochs, batch, learning rate and longest input by phase and task: this study's and the
     published ones."""
+    names = ["epochs", "batch", "learning rate", "longest input"]
     rows = []
     for spec in study.specs:
-        if not isinstance(spec, IntermediateSpec | TargetSpec) or len(spec.trains) != 1:
-            continue
-        (name,) = spec.trains
-        task = TASKS[(spec.scores or spec.trains)[0]]
-        ours = (spec.epochs, spec.batch_size, f"{spec.learning_rate:g}", spec.max_length)
-        setup = task.published or TASKS[name].published
-        paper = (
-            (setup.epochs, setup.batch_size, f"{setup.learning_rate:g}", setup.max_length)
-            if setup
-            else ()
-        )
-        confirmed = setup is not None and setup.confirmed
-        rows.append(
-            (spec.phase, TASKS[name].title, *ours, *(paper if confirmed else (UNCONFIRMED,) * 4))
-        )
-    names = ["epochs", "batch", "learning rate", "longest input"]
+        if isinstance(spec, IntermediateSpec | TargetSpec) and len(spec.trains) == 1:
+            (name,) = spec.trains
+            setup = TASKS[(spec.scores or spec.trains)[0]].published or TASKS[name].published
+            ours, paper = (
+                (run.epochs, run.batch_size, f"{run.learning_rate:g}", run.max_length)
+                if run
+                else (UNCONFIRMED,) * len(names)
+                for run in (spec, setup if setup and setup.confirmed else None)
+            )
+            rows.append((spec.phase, TASKS[name].title, *ours, *paper))
     columns = ["phase", "trained on", *names, *(f"{name} (published)" for name in names)]
     return pd.DataFrame(rows, columns=columns, dtype=object).drop_duplicates(ignore_index=True)
 
@@ -158,65 +119,51 @@ def _training_table(study: Study) -> pd.DataFrame:
 def _paper_name(study: Study, recipe: str) -> str:
     """Return the name of a recipe's average gain among the published numbers, or an empty string if
     the recipe is not the paper's."""
-    entry = study.recipes[recipe]
-    if plain(study.recipes, entry.intermediate) != recipe:
+    tasks = study.recipes[recipe].intermediate
+    if plain(study.recipes, tasks) != recipe:
         return ""
-    return (
-        NINE
-        if set(entry.intermediate) == set(INTERMEDIATE_NAMES)
-        else entry.intermediate[0]
-        if len(entry.intermediate) == 1
-        else ""
-    )
+    return _NINE if set(tasks) == set(INTERMEDIATE_NAMES) else tasks[0] if len(tasks) == 1 else ""
 
 
-def _brief(row: pd.Series) -> str:
-    """Format a gain as '-1.7*', with a star if its interval excludes 0."""
-    star = "*" if numbers.excludes_zero(row["low"], row["high"]) else ""
-    return f"{numbers.gain(row['gain'])}{star}"
-
-
-def _interval_text(row: pd.Series) -> str:
-    """Format a gain with its interval, like the main table."""
-    return numbers.cell(row["gain"], row["low"], row["high"])
+def _texts(table: pd.DataFrame, draws: Gains, brief: bool) -> pd.DataFrame:
+    """Return gains as text, a row per recipe and a column per target: '-1.7*', with a star if the
+    interval excludes 0, if `brief`; else with their intervals, like the main table."""
+    texts = [
+        f"{gain(value)}{'*' if excludes_zero(low, high) else ''}"
+        if brief
+        else cell(value, low, high)
+        for value, low, high in zip(table["gain"], table["low"], table["high"], strict=True)
+    ]
+    wide = table.assign(text=texts).pivot(index="recipe", columns="task", values="text")
+    return wide.reindex(index=draws.recipes, columns=draws.tasks).rename_axis(columns=None)
 
 
 def _gains_table(study: Study, draws: Gains, scores: pd.DataFrame) -> pd.DataFrame:
     """Return gains by recipe and target, the average with its interval, the published average gain,
     and the difference from a confirmed one."""
-    base, table = baseline(scores, targets=draws.tasks), gain_table(draws)
-    columns = list(draws.tasks)
-    base_scores = [numbers.number(base[name].iloc[0]) for name in (*columns, AVERAGE)]
-    rows = [(f"{BASELINE} (score)", *base_scores, UNCONFIRMED, UNCONFIRMED)]
-    for recipe, gains in table.groupby("recipe", sort=False):
-        texts = gains.set_index("task").apply(_brief, axis=1)
-        (value, _, second_hand), average = (
-            known(_paper_name(study, recipe), AVERAGE, "gain"),
-            draws.average(recipe),
-        )
-        paper = numbers.number(value, sign=True, missing=UNCONFIRMED)
-        paper += f" ({_SECOND_HAND})" if second_hand else ""
-        if second_hand or np.isnan(value):
-            gap = UNCONFIRMED
-        else:
-            gap = (
-                ranged(average - draws.nothing(value)) if set(draws.tasks) == set(XTREME) else PART
-            )
-        rows.append((recipe, *(texts[name] for name in columns), ranged(average), paper, gap))
-    return pd.DataFrame(
-        rows, columns=["recipe", *columns, AVERAGE, "paper (average)", "difference"]
-    )
+    table = _texts(gain_table(draws), draws, brief=True)
+    numbers = [known(_paper_name(study, recipe), AVERAGE, "gain") for recipe in table.index]
+    averages = [draws.average(recipe) for recipe in table.index]
+    table[AVERAGE] = [_ranged(average) for average in averages]
+    table["paper (average)"] = [
+        _published(paper.value, sign=True) + (f" ({SECOND_HAND})" if paper.second_hand else "")
+        for paper in numbers
+    ]
+    table["difference"] = [
+        UNCONFIRMED if paper.second_hand else _gap(average, paper, draws)
+        for average, paper in zip(averages, numbers, strict=True)
+    ]
+    base = baseline(scores, targets=draws.tasks).iloc[0]
+    first = [*(number(base[name]) for name in (*draws.tasks, AVERAGE)), UNCONFIRMED, UNCONFIRMED]
+    rows = pd.DataFrame([first], columns=table.columns, index=[f"{BASELINE} (score)"])
+    return pd.concat([rows, table]).rename_axis("recipe").reset_index()
 
 
-def _intervals_table(draws: Gains) -> pd.DataFrame:
-    """Return the gains of `_gains_table` with their intervals."""
-    table = gain_table(draws)
-    texts_of = {
-        recipe: gains.set_index("task").apply(_interval_text, axis=1)
-        for recipe, gains in table.groupby("recipe", sort=False)
-    }
-    rows = [(recipe, *(texts[name] for name in draws.tasks)) for recipe, texts in texts_of.items()]
-    return pd.DataFrame(rows, columns=["recipe", *draws.tasks])
+def _gap(average: Estimate, paper: Published, draws: Gains) -> str:
+    """Format the difference of an average gain from the published one."""
+    if np.isnan(paper.value):
+        return UNCONFIRMED
+    return _ranged(average, paper.value) if set(draws.tasks) == set(XTREME) else _PART
 
 
 def _benchmark_table(
@@ -229,103 +176,54 @@ def _benchmark_table(
     average includes exact match).
     """
     codes = sorted(set(target_scores(scores)["language"]))
-    base, all_draws = (
-        baseline(scores, codes, targets=draws.tasks),
-        gain_draws(scores, items, codes, targets=draws.tasks),
-    )
-    chosen = choices(draws, development).set_index("task")["chosen"]
-    rows, gains = [], []
-    for task in draws.tasks:
-        recipe = chosen.get(task, "")
-        gain = all_draws.gain(recipe, task) if recipe else None
-        if gain:
-            gains.append(gain)
-        (before, split, _), after = known(ENCODER, task), known(_SYSTEM, task).value
-        paper_gain = after - before
-        gain_gap = (
-            ranged(gain - all_draws.nothing(paper_gain))
-            if gain and np.isfinite(paper_gain)
-            else UNCONFIRMED
-            if np.isnan(paper_gain)
-            else ""
-        )
-        choice_gain = "0 (the baseline)" if recipe == BASELINE else ranged(gain)
-        gap = (
-            numbers.number(base[task].iloc[0] - before, sign=True, missing=UNCONFIRMED)
-            if np.isfinite(base[task].iloc[0])
-            else ""
-        )
-        paper = (
-            numbers.number(before, missing=UNCONFIRMED) + (f" ({split})" if split else ""),
-            numbers.number(after, missing=UNCONFIRMED),
-            numbers.number(paper_gain, sign=True, missing=UNCONFIRMED),
-        )
+    base = baseline(scores, codes, targets=draws.tasks).iloc[0]
+    all_draws = gain_draws(scores, items, codes, targets=draws.tasks)
+    chosen = development_gains(development, draws.cells, draws.tasks).idxmax()
+    gains = {task: all_draws.gain(recipe, task) for task, recipe in chosen.items()}
+    complete = set(gains) == set(draws.tasks) == set(XTREME)
+    gains[AVERAGE] = all_draws.mean(list(gains.values()) if complete else [])
+    rows = []
+    for task in (*draws.tasks, AVERAGE):
+        before, after = known(_ENCODER, task), known(_SYSTEM, task).value
+        recipe, value = chosen.get(task, ""), gains.get(task, all_draws.nothing(np.nan))
+        paper, difference = after - before.value, _published(base[task] - before.value, sign=True)
+        if task == AVERAGE:
+            paper = known("chosen", AVERAGE, "gain").value
+        gap = UNCONFIRMED if np.isnan(paper) else _ranged(value, paper)
+        split = f" ({before.split})" if before.split else ""
         rows.append(
-            (
-                task,
-                TASKS[task].metric,
-                numbers.number(base[task].iloc[0]),
-                paper[0],
-                gap,
-                recipe,
-                choice_gain,
-                *paper[1:],
-                gain_gap,
-            )
+            {
+                "target": task,
+                "metric": TASKS[task].metric if task in TASKS else "",
+                BASELINE: number(base[task]),
+                "XLM-R Large": _published(before.value) + split,
+                "difference": difference if np.isfinite(base[task]) else "",
+                "chosen": recipe,
+                "gain": "0 (the baseline)" if recipe == BASELINE else _ranged(value),
+                "X-STILTs": _published(after),
+                "gain (published)": _published(paper, sign=True),
+                "difference of gains": gap if complete or task != AVERAGE else _PART,
+            }
         )
-    paper_gain = known("chosen", AVERAGE, "gain").value
-    complete = len(gains) == len(draws.tasks) and set(draws.tasks) == set(XTREME)
-    average = mean(gains) if complete else None
-    gain_gap = ranged(average - all_draws.nothing(paper_gain)) if average else PART
-    base_scores = (numbers.number(base[AVERAGE].iloc[0]), UNCONFIRMED, UNCONFIRMED)
-    rows.append(
-        (
-            AVERAGE,
-            "",
-            *base_scores,
-            "",
-            ranged(average),
-            UNCONFIRMED,
-            numbers.number(paper_gain, sign=True, missing=UNCONFIRMED),
-            gain_gap,
-        )
-    )
-    names = [
-        "target",
-        "metric",
-        "none",
-        "XLM-R Large",
-        "difference",
-        "chosen",
-        "gain",
-        "X-STILTs",
-        "gain (published)",
-        "difference of gains",
-    ]
-    return pd.DataFrame(rows, columns=names)
+    return pd.DataFrame(rows)
 
 
-def language_table(scores: pd.DataFrame) -> pd.DataFrame:
+def _language_table(scores: pd.DataFrame) -> pd.DataFrame:
     """Return the baseline's scores by language and target; for retrieval also XLM-R Large's
     published score and the difference."""
     scored = baseline_by_language(scores)
     if scored.empty:
         return pd.DataFrame(columns=["language"])
-    wide = scored.pivot(index="language", columns="task", values="value").reindex(
-        columns=list(dict.fromkeys(scored["task"]))
-    )
+    wide = scored.pivot(index="language", columns="task", values="value")
     table = pd.DataFrame({"language": [f"{LANGUAGES[code].name} ({code})" for code in wide.index]})
-    for task in wide:
-        table[task] = [numbers.number(value) for value in wide[task]]
-        published_scores = [known(ENCODER, task, language=code).value for code in wide.index]
-        if np.isfinite(published_scores).any():
-            table[f"{task}, XLM-R Large"] = [
-                "" if not text else numbers.number(value, missing=UNCONFIRMED)
-                for text, value in zip(table[task], published_scores, strict=True)
-            ]
-            table[f"{task}, difference"] = [
-                numbers.gain(value) for value in wide[task].to_numpy() - published_scores
-            ]
+    for task in scored["task"].unique():
+        values = wide[task].to_numpy()
+        published = np.array([known(_ENCODER, task, language=code).value for code in wide.index])
+        table[task] = [number(value) for value in values]
+        if np.isfinite(published).any():
+            texts = [_published(value) for value in published]
+            table[f"{task}, XLM-R Large"] = np.where(np.isfinite(values), texts, "")
+            table[f"{task}, difference"] = [gain(value) for value in values - published]
     return table
 
 
@@ -334,10 +232,10 @@ def _variants_table(study: Study, draws: Gains, kind: str) -> pd.DataFrame:
     no rows if a study has none."""
     recipes = {name: recipe for name, recipe in study.recipes.items() if name not in study.controls}
     rows = []
-    for name, base in variants(recipes, kind):
+    for name, base in variants(recipes, kind).items():
         cells = [
-            ranged(gain(draws, name, tasks) - gain(draws, base, tasks))
-            for tasks in (*([task] for task in draws.tasks), draws.tasks)
+            _ranged(draws.gain(name, task) - draws.gain(base, task))
+            for task in (*draws.tasks, AVERAGE)
         ]
         rows.append((name, base or "no plain recipe", *cells, UNCONFIRMED))
     return pd.DataFrame(rows, columns=["recipe", "plain", *draws.tasks, AVERAGE, "paper"])
@@ -352,20 +250,14 @@ def paper_tables(
 ) -> Mapping[str, PaperTable]:
     """Return every table by the name of its file. scores: from `finished`, without controls; draws:
     from `gain_draws` on them."""
-    seeds = f"{len(draws.seeds)} seed{'' if len(draws.seeds) == 1 else 's'}"
-    spread = (
-        "95 % intervals over seeds and test items, * if they exclude 0"
-        if len(draws.seeds) > 1
-        else "no intervals: one seed"
-    )
+    seeds, spread = counted(len(draws.seeds), "seed"), "no intervals: one seed"
+    if len(draws.seeds) > 1:
+        spread = "95 % intervals over seeds and test items, * if they exclude 0"
     zero_shot = (
         f"Zero-shot gains over {BASELINE} in points, mean over languages except English and "
-        f"{seeds}; {spread}"
+        f"{seeds}; {spread}."
     )
-    published_note = (
-        f"Published: average gain on development data; {_SECOND_HAND}: reported of the paper, its "
-        "tables not seen"
-    )
+    intervals = _texts(gain_table(draws), draws, brief=False)
     tables = {
         "tasks": PaperTable(
             "Tasks with their published sizes, and the examples that this study trains on.",
@@ -374,8 +266,12 @@ def paper_tables(
         "training": PaperTable(
             "Training settings of this study, and published ones.", _training_table(study)
         ),
-        "gains": PaperTable(f"{zero_shot}. {published_note}.", _gains_table(study, draws, scores)),
-        "intervals": PaperTable(f"{zero_shot}.", _intervals_table(draws)),
+        "gains": PaperTable(
+            f"{zero_shot} Published: average gain on development data; {SECOND_HAND}: reported of "
+            "the paper, its tables not seen.",
+            _gains_table(study, draws, scores),
+        ),
+        "intervals": PaperTable(zero_shot, intervals.reset_index()),
         "benchmark": PaperTable(
             f"Scores by the benchmark's rule (all languages; questions: F1), {seeds}, and gains "
             f"of the recipe chosen on development data; {spread}. Published: XTREME's test data, "
@@ -383,7 +279,7 @@ def paper_tables(
             _benchmark_table(scores, items, draws, development),
         ),
         "by_language": PaperTable(
-            f"Scores of {BASELINE} by language, mean of {seeds}.", language_table(scores)
+            f"Scores of {BASELINE} by language, mean of {seeds}.", _language_table(scores)
         ),
     }
     for kind in VARIANTS:
@@ -404,21 +300,16 @@ def not_rebuilt(study: Study, tables: Mapping[str, PaperTable], draws: Gains) ->
         for kind in VARIANTS
         if kind not in tables
     ]
-    names = [
-        _paper_name(study, name) for name, recipe in study.recipes.items() if recipe.intermediate
-    ]
-    rows += [("gains", f"no recipe of {name}") for name in INTERMEDIATE_NAMES if name not in names]
-    rows += [("gains", "no recipe of all nine tasks together")] if NINE not in names else []
-    rows += [
-        ("gains", f"no finished gains on {name}")
-        for name in study.targets
-        if name not in draws.finished
-    ]
-    missing = [
-        (name, task)
+    names = {_paper_name(study, name) for name, one in study.recipes.items() if one.intermediate}
+    finished = draws.finished
+    reasons = [f"no recipe of {name}" for name in INTERMEDIATE_NAMES if name not in names]
+    reasons += ["no recipe of all nine tasks together"] if _NINE not in names else []
+    reasons += [f"no finished gains on {name}" for name in study.targets if name not in finished]
+    reasons += [
+        f"{name} on {task}: runs missing"
         for name in draws.recipes
-        for task in draws.finished
+        for task in finished
         if (name, task) not in draws.cells
     ]
-    rows += [("gains", f"{name} on {task}: runs missing") for name, task in missing]
+    rows += [("gains", reason) for reason in reasons]
     return pd.DataFrame(rows, columns=["table", "reason"])

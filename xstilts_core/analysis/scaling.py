@@ -9,8 +9,8 @@ covers other seeds and, if predictions were stored, other test items. It covers 
 nor the possibility that the gain follows another law between or beyond them.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -21,36 +21,25 @@ from xstilts_core.analysis.gain_array import (
     answer_table,
     combined,
     gain_draws,
+    joined,
     mean,
 )
-from xstilts_core.analysis.gains import AVERAGE, contenders, task_order
-from xstilts_core.analysis.hierarchy import NOTHING
-from xstilts_core.analysis.items import DRAWS, item_scores
-from xstilts_core.analysis.runs import finished, of_size
+from xstilts_core.analysis.intervals import NOTHING
+from xstilts_core.analysis.scores import AVERAGE, contenders, task_order
+from xstilts_core.analysis.study_runs import DRAWS, finished, item_scores, of_size
 from xstilts_core.study import Study
 from xstilts_core.study.spec import IntermediateSpec
 from xstilts_core.tasks import TASKS
 from xstilts_core.tasks.embedded_sizes import SIZES
 
 NUMBER = "number of tasks"
-_FITS = [
-    "series",
-    "task",
-    "sizes",
-    "slope",
-    "low",
-    "high",
-    "bend",
-    "bend_low",
-    "bend_high",
-    "seeds",
-]
+_FITS = ["series", "task", "sizes", "slope", "low", "high"]
+_FITS += ["bend", "bend_low", "bend_high", "seeds"]
 # Fewest sizes for a line and for a bend; with one size fewer, any data fit exactly.
 LEAST, _LEAST_FOR_BEND = 3, 4
 
 
-@dataclass(frozen=True, slots=True)
-class Point:
+class Point(NamedTuple):
     """The gain at one size. series: what the curve belongs to (an intermediate task, NUMBER, a
     recipe); task: a target, or AVERAGE."""
 
@@ -96,9 +85,7 @@ def _with_average(
     """Return a point per target with a gain and, if none is missing, one for their average, placed
     at the geometric mean of the sizes."""
     points = [
-        Point(series, name, sizes[name], gain)
-        for name, gain in gains.items()
-        if np.isfinite(gain.value)
+        Point(series, name, sizes[name], gain) for name, gain in gains.items() if gain.finished
     ]
     if len(points) == len(gains) > 1:
         middle = float(np.exp(np.mean(np.log([point.size for point in points]))))
@@ -149,34 +136,6 @@ def by_number_of_tasks(study: Study, draws: Gains) -> list[Point]:
     ]
 
 
-def _joined(parts: Mapping[int, Gains]) -> Gains:
-    """Return the rows of several arrays in one, so that weights can span them. The recipe `r` of
-    the array `k` is named "r k"."""
-    seeds = tuple(sorted({seed for part in parts.values() for seed in part.seeds}))
-    cells: dict[tuple[str, str], dict[str, int]] = {}
-    values, runs = [np.zeros((0, len(seeds)))], list[list[tuple[np.ndarray, np.ndarray] | None]]()
-    for key, part in parts.items():
-        first = sum(map(len, values))
-        for (recipe, task), rows in part.cells.items():
-            cells[f"{recipe} {key}", task] = {code: first + row for code, row in rows.items()}
-        values.append(
-            pd.DataFrame(part.values, columns=part.seeds).reindex(columns=seeds).to_numpy()
-        )
-        for row in part.runs or [()] * len(part.values):
-            run_of = dict(zip(part.seeds, row, strict=False))
-            runs.append([run_of.get(seed) for seed in seeds])
-    return Gains(
-        recipes=tuple(dict.fromkeys(recipe for recipe, _ in cells)),
-        tasks=tuple(task_order(task for _, task in cells)),
-        languages=frozenset().union(*(part.languages for part in parts.values())),
-        seeds=seeds,
-        cells=cells,
-        values=np.concatenate(values),
-        n=np.concatenate([np.zeros(0, dtype=int), *(part.n for part in parts.values())]),
-        runs=runs,
-    )
-
-
 def by_target_size(study: Study, count: int = DRAWS) -> list[Point]:
     """Return gains of every recipe against the English examples that the target was trained on: a
     series per recipe.
@@ -191,7 +150,7 @@ def by_target_size(study: Study, count: int = DRAWS) -> list[Point]:
         parts[size] = gain_draws(
             contenders(finished(view), view.controls), item_scores(view, count)
         )
-    draws = _joined(parts)
+    draws = joined(parts)
     for size, part in parts.items():
         sizes = {
             name: taken(source, size, study.source)
@@ -204,18 +163,19 @@ def by_target_size(study: Study, count: int = DRAWS) -> list[Point]:
     return [point for point in points if np.isfinite(point.size)]
 
 
-def groups(points: Iterable[Point]) -> dict[tuple[str, str], list[Point]]:
-    """Group points by (series, task), in the order of their sizes."""
-    grouped: dict[tuple[str, str], list[Point]] = {}
-    for point in points:
-        grouped.setdefault((point.series, point.task), []).append(point)
-    return {key: sorted(group, key=lambda point: point.size) for key, group in grouped.items()}
+def _curves(points: Iterable[Point]) -> Iterator[tuple[list[Point], np.ndarray]]:
+    """Yield the points of each series and target in the order of their sizes, and these sizes."""
+    curves: dict[tuple[str, str], list[Point]] = {}
+    for point in sorted(points, key=lambda point: point.size):
+        curves.setdefault((point.series, point.task), []).append(point)
+    for key in dict.fromkeys((point.series, point.task) for point in points):
+        yield curves[key], np.array([point.size for point in curves[key]])
 
 
 def point_table(points: Sequence[Point]) -> pd.DataFrame:
     """Return the gains as a table: columns series, task, size and those of `answer_table`."""
-    keys = [(point.series, point.task, point.size) for point in points]
-    return answer_table(["series", "task", "size"], keys, [point.gain for point in points])
+    keys, gains = [point[:3] for point in points], [point.gain for point in points]
+    return answer_table(["series", "task", "size"], keys, gains)
 
 
 def coefficients(sizes: np.ndarray, degree: int) -> np.ndarray:
@@ -233,15 +193,14 @@ def fits(points: Sequence[Point]) -> pd.DataFrame:
     seed. The module docstring has the formulas.
     """
     rows = []
-    for (series, task), group in groups(points).items():
-        sizes = np.array([point.size for point in group])
-        if len(set(sizes)) < LEAST:
+    for curve, sizes in _curves(points):
+        if (count := len(set(sizes))) < LEAST:
             continue
-        gains = [point.gain for point in group]
+        gains = [point.gain for point in curve]
         slope, bend = combined(gains, coefficients(sizes, 1)[1]), (NOTHING,) * 3
-        if len(set(sizes)) >= _LEAST_FOR_BEND:
+        if count >= _LEAST_FOR_BEND:
             bend = combined(gains, coefficients(sizes, 2)[2]).numbers
-        rows.append((series, task, len(set(sizes)), *slope.numbers, *bend, slope.count))
+        rows.append((*curve[0][:2], count, *slope.numbers, *bend, slope.count))
     return pd.DataFrame(rows, columns=_FITS)
 
 
@@ -249,18 +208,16 @@ def curves(points: Sequence[Point], count: int = 25) -> pd.DataFrame:
     """Return the fitted lines at `count` sizes from the smallest to the largest, with the line's
     95 % interval at each size: columns series, task, size, gain, low and high."""
     keys, gains = [], []
-    for (series, task), group in groups(points).items():
-        sizes = np.array([point.size for point in group])
+    for curve, sizes in _curves(points):
         if len(set(sizes)) < LEAST:
             continue
         weights, middle = coefficients(sizes, 1), np.log2(sizes).mean()
         for size in np.geomspace(sizes.min(), sizes.max(), count):
-            keys.append((series, task, size))
+            keys.append((*curve[0][:2], size))
             factors = weights[0] + (np.log2(size) - middle) * weights[1]
-            gains.append(combined([point.gain for point in group], factors))
-    return answer_table(["series", "task", "size"], keys, gains).drop(
-        columns=["seeds", "resampled"]
-    )
+            gains.append(combined([point.gain for point in curve], factors))
+    table = answer_table(["series", "task", "size"], keys, gains)
+    return table.drop(columns=["seeds", "resampled"])
 
 
 def helps(points: Sequence[Point]) -> pd.DataFrame:
@@ -272,14 +229,13 @@ def helps(points: Sequence[Point]) -> pd.DataFrame:
     text ("32, 1,024"). Rows without any interval are excluded: with one seed nothing can be told.
     """
     rows = []
-    for (series, task), group in groups(points).items():
-        if all(point.gain.count < 2 for point in group):
+    for curve, _ in _curves(points):
+        if all(point.gain.count < 2 for point in curve):
             continue
-        above = [point.gain.interval[0] > 0 for point in group]
-        losses = ", ".join(f"{point.size:,.0f}" for point in group if point.gain.interval[1] < 0)
-        last = max((index for index, helpful in enumerate(above) if helpful), default=-1)
-        stops = group[last + 1].size if last + 1 < len(group) else NOTHING
-        rows.append(
-            (series, task, group[last].size if last >= 0 else NOTHING, stops, len(group), losses)
-        )
+        above = [point.gain.interval[0] > 0 for point in curve]
+        losses = ", ".join(f"{point.size:,.0f}" for point in curve if point.gain.interval[1] < 0)
+        last = max(np.flatnonzero(above), default=-1)
+        largest = curve[last].size if last >= 0 else NOTHING
+        stops = curve[last + 1].size if last + 1 < len(curve) else NOTHING
+        rows.append((*curve[0][:2], largest, stops, len(curve), losses))
     return pd.DataFrame(rows, columns=["series", "task", "largest", "stops", "sizes", "losses"])

@@ -5,72 +5,41 @@ planned contrasts, and what they show.
 
 The English recipe is the study's recipe that differs only in data_languages, noise and translator.
 Both gains are over the same baseline, seed by seed and item by item, so the difference is paired
-and its interval is that of `intervals.py`. Contrasts are means of such differences over recipes and
+and its interval is that of intervals.py. Contrasts are means of such differences over recipes and
 targets, planned before the numbers are seen; everything else in the report is descriptive.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from xstilts_core.analysis.gain_array import Estimate, Gains, answer_table, mean
-from xstilts_core.analysis.gains import AVERAGE, ENGLISH, in_order
+from xstilts_core.analysis.recipes import DATA, twin
+from xstilts_core.analysis.scores import AVERAGE, ENGLISH, in_order
 from xstilts_core.languages import LANGUAGES
 from xstilts_core.study import Study
-from xstilts_core.study.recipe import Recipe
 from xstilts_core.tasks.embedded_sizes import RESOURCE
 
-COLUMNS = [
-    "intermediate",
-    "condition",
-    "recipe",
-    "task",
-    "gain",
-    "low",
-    "high",
-    "difference",
-    "difference_low",
-    "difference_high",
-    "seeds",
-]
-_RELATIONS = [
-    "intermediate",
-    "language",
-    "level",
-    "recipe",
-    "relation",
-    "difference",
-    "low",
-    "high",
-    "targets",
-    "seeds",
-]
-OWN, OTHERS, _IN_ENGLISH = "the same language", "other languages", "English"
-LEVELS = ("high", "mid", "low")
+_EFFECTS = ["intermediate", "condition", "recipe", "task", "gain", "low", "high"]
+_EFFECTS += ["difference", "difference_low", "difference_high", "seeds"]
+_RELATIONS = ["intermediate", "language", "level", "recipe", "relation"]
+_RELATIONS += ["difference", "low", "high", "targets", "seeds"]
+_OWN, _OTHERS, _IN_ENGLISH = "the same language", "other languages", "English"
+_LEVELS = ("high", "mid", "low")
 
 
-@dataclass(frozen=True, slots=True)
-class _Condition:
-    """A recipe whose intermediate data have their own languages or noise. english: the recipe with
-    plain English data, "" if none."""
+class _Condition(NamedTuple):
+    """A recipe and its intermediate data. english: the recipe with plain English data, "" if
+    none."""
 
     recipe: str
+    english: str
+    noise: float
     intermediate: str
     languages: tuple[str, ...]
-    noise: float
     translator: str
-    english: str
-
-    @property
-    def text(self) -> str:
-        """A description of the data, like "de+sw, 20 % noise, by some/model"."""
-        noise = f", {100 * self.noise:g} % noise" if self.noise else ""
-        return (
-            f"{'+'.join(self.languages)}{noise}"
-            f"{f', by {self.translator}' if self.translator else ''}"
-        )
 
     @property
     def data(self) -> tuple[str, tuple[str, ...], str]:
@@ -78,38 +47,31 @@ class _Condition:
         return self.intermediate, self.languages, self.translator
 
     @property
-    def plain(self) -> bool:
-        """Whether the data are plain English."""
-        return self.languages == (ENGLISH,) and not self.noise
+    def text(self) -> str:
+        """A description of the data, like "de+sw, 20 % noise, by some/model"."""
+        noise = f", {100 * self.noise:g} % noise" if self.noise else ""
+        translator = f", by {self.translator}" if self.translator else ""
+        return "+".join(self.languages) + noise + translator
 
     @property
     def foreign(self) -> str:
         """The single language of clean data that are not English; empty for several languages,
         noise or English."""
-        return (
-            self.languages[0]
-            if len(self.languages) == 1 and self.languages != (ENGLISH,) and not self.noise
-            else ""
-        )
-
-
-def plain(recipe: Recipe) -> Recipe:
-    """Return the recipe with plain English data."""
-    return recipe.without("data_languages", "noise", "translator")
+        clean = len(self.languages) == 1 and not self.noise
+        return self.languages[0] if clean and self.languages != (ENGLISH,) else ""
 
 
 def conditions(study: Study) -> list[_Condition]:
     """Return the conditions of a study's intermediate recipes, including plain English ones, in the
     order of the study."""
-    english = {name: recipe for name, recipe in study.recipes.items() if recipe == plain(recipe)}
     return [
         _Condition(
-            name,
-            "+".join(recipe.intermediate),
-            tuple(recipe.setting("data_languages") or (ENGLISH,)),
-            recipe.setting("noise"),
-            recipe.setting("translator"),
-            next((other for other, candidate in english.items() if candidate == plain(recipe)), ""),
+            recipe=name,
+            english=twin(study.recipes, recipe, DATA),
+            noise=recipe.setting("noise"),
+            intermediate="+".join(recipe.intermediate),
+            languages=tuple(recipe.setting("data_languages") or (ENGLISH,)),
+            translator=recipe.setting("translator"),
         )
         for name, recipe in study.recipes.items()
         if recipe.intermediate
@@ -118,12 +80,12 @@ def conditions(study: Study) -> list[_Condition]:
 
 def compared(study: Study) -> list[_Condition]:
     """Return the conditions that have an English recipe for comparison."""
-    return [case for case in conditions(study) if case.english and case.english != case.recipe]
+    return [case for case in conditions(study) if case.english not in ("", case.recipe)]
 
 
 def data_effects(study: Study, draws: Gains) -> pd.DataFrame:
     """Return every recipe that is part of a comparison with an English one, by target and on
-    average: columns COLUMNS, in points.
+    average: columns _EFFECTS, in points.
 
     gain, low, high: over the baseline. difference...: from the English recipe, NaN for English
     recipes themselves. Values are NaN if runs are missing. seeds: the number behind the difference,
@@ -133,27 +95,27 @@ def data_effects(study: Study, draws: Gains) -> pd.DataFrame:
     rows = []
     for case in conditions(study):
         for task in (*draws.tasks, AVERAGE) if case.recipe in recipes and draws.tasks else ():
-            gain = draws.mean_gain(case.recipe, task)
-            change = gain - draws.mean_gain(case.english, task)
+            gain = draws.gain(case.recipe, task)
+            change = gain - draws.gain(case.english, task)
             is_english = case.recipe == case.english
-            label = "English" if case.plain else case.text
             effect = (np.nan,) * 3 if is_english else change.numbers
             seeds = (gain if is_english else change).count
+            label = "English" if case.text == ENGLISH else case.text
             key = case.intermediate, label, case.recipe, task
             rows.append((*key, *gain.numbers, *effect, seeds))
-    return pd.DataFrame(rows, columns=COLUMNS)
+    return pd.DataFrame(rows, columns=_EFFECTS)
 
 
 def _contrast_table(contrasts: Mapping[str, Sequence[Estimate]]) -> pd.DataFrame:
     """Return one row per contrast that has parts, the mean of those whose runs are finished:
     columns contrast, difference, low, high, recipes, missing and seeds."""
     planned = {text: parts for text, parts in contrasts.items() if parts}
-    known = [[part for part in parts if np.isfinite(part.exact)] for parts in planned.values()]
-    means = [mean(some or parts) for some, parts in zip(known, planned.values(), strict=True)]
+    finished = [[part for part in parts if part.finished] for parts in planned.values()]
+    means = [mean(some or parts) for some, parts in zip(finished, planned.values(), strict=True)]
     table = answer_table(["contrast"], [(text,) for text in planned], means, "difference")
-    counts = np.array([len(some) for some in known], dtype=int)
-    table.insert(4, "recipes", counts)
-    table.insert(5, "missing", [len(parts) for parts in planned.values()] - counts)
+    table.insert(4, "recipes", np.array(list(map(len, finished)), dtype=int))
+    table.insert(5, "missing", np.array(list(map(len, planned.values())), dtype=int))
+    table["missing"] -= table["recipes"]
     return table.drop(columns="resampled")
 
 
@@ -195,37 +157,37 @@ def resource_level(study: Study, code: str) -> str:
     return LANGUAGES[code].resource_level
 
 
-def _language_change(
-    draws: Gains, entry: _Condition, task: str, codes: Iterable[str]
-) -> Estimate | None:
-    """Return the mean difference from the English recipe on these languages of a target, or None if
-    the target has none of them or runs are missing."""
-    gains, english = (draws.cells.get((name, task), {}) for name in (entry.recipe, entry.english))
-    shared = [code for code in codes if code in gains and code in english]
-    rows = ([cell[code] for code in shared] for cell in (gains, english))
-    first, second = map(draws.of_rows, rows)
-    return first - second if shared else None
+class _Relation(NamedTuple):
+    """The difference of data in one other language from English data, on scored languages of one
+    relation to it: mean over targets, their number, and the `resource_level` of the data."""
+
+    case: _Condition
+    name: str
+    level: str
+    change: Estimate
+    targets: int
 
 
-def _relation_codes(draws: Gains, code: str) -> dict[str, list[str]]:
-    """Group the scored languages by their relation to a language of the data."""
-    scored = sorted({language for cell in draws.cells.values() for language in cell})
-    return {
-        OWN: [code],
-        OTHERS: [language for language in scored if language not in (code, ENGLISH)],
-        _IN_ENGLISH: [ENGLISH],
-    }
-
-
-def _relation_estimates(study: Study, draws: Gains) -> list[tuple[_Condition, str, list[Estimate]]]:
-    """Return, for clean data in one other language and each relation of the scored languages to it,
-    a difference from English for each target."""
-    estimates = []
+def _relations(study: Study, draws: Gains) -> list[_Relation]:
+    """Return the relations of clean data in one other language that have a target with finished
+    runs."""
+    scored, relations = sorted(set(draws.labels["language"])), []
     for case in compared(study):
-        for relation, codes in _relation_codes(draws, case.foreign).items() if case.foreign else ():
-            parts = [_language_change(draws, case, task, codes) for task in draws.tasks]
-            estimates.append((case, relation, [part for part in parts if part is not None]))
-    return estimates
+        if not case.foreign:
+            continue
+        others = [code for code in scored if code not in (case.foreign, ENGLISH)]
+        groups = {_OWN: [case.foreign], _OTHERS: others, _IN_ENGLISH: [ENGLISH]}
+        for name, codes in groups.items():
+            changes = []
+            for task in draws.tasks:
+                cells = [draws.cells.get((one, task), {}) for one in (case.recipe, case.english)]
+                shared = [code for code in codes if all(code in cell for cell in cells)]
+                first, second = (draws.of_rows([cell[code] for code in shared]) for cell in cells)
+                changes += [first - second] if shared else []
+            if changes:
+                level = resource_level(study, case.foreign)
+                relations.append(_Relation(case, name, level, mean(changes), len(changes)))
+    return relations
 
 
 def data_relations(study: Study, draws: Gains) -> pd.DataFrame:
@@ -237,12 +199,10 @@ def data_relations(study: Study, draws: Gains) -> pd.DataFrame:
     `resource_level`. Rows are ordered by level.
     """
     rows = []
-    for case, relation, parts in _relation_estimates(study, draws):
-        if parts:
-            change, level = mean(parts), resource_level(study, case.foreign)
-            key = case.intermediate, case.foreign, level, case.recipe, relation
-            rows.append((*key, *change.numbers, len(parts), change.count))
-    return in_order(pd.DataFrame(rows, columns=_RELATIONS), ["level"], {"level": LEVELS})
+    for case, name, level, change, targets in _relations(study, draws):
+        key = case.intermediate, case.foreign, level, case.recipe, name
+        rows.append((*key, *change.numbers, targets, change.count))
+    return in_order(pd.DataFrame(rows, columns=_RELATIONS), ["level"], {"level": _LEVELS})
 
 
 def resource_contrasts(study: Study, draws: Gains) -> pd.DataFrame:
@@ -252,23 +212,19 @@ def resource_contrasts(study: Study, draws: Gains) -> pd.DataFrame:
     By level of the data's language, on that language itself and on the others; over all levels,
     also on English; and own language minus others.
     """
-    means = [
-        (case, relation, mean(parts))
-        for case, relation, parts in _relation_estimates(study, draws)
-        if parts
-    ]
-    contrasts = {}
-    for relation in (OWN, OTHERS, _IN_ENGLISH):
-        related = [(case, value) for case, name, value in means if name == relation]
-        for level in LEVELS if relation != _IN_ENGLISH else ():
-            contrasts[f"data of {level} resources, scored on {relation}"] = [
-                value for case, value in related if resource_level(study, case.foreign) == level
+    relations, contrasts = _relations(study, draws), {}
+    for name in (_OWN, _OTHERS, _IN_ENGLISH):
+        related = [relation for relation in relations if relation.name == name]
+        for level in _LEVELS if name != _IN_ENGLISH else ():
+            contrasts[f"data of {level} resources, scored on {name}"] = [
+                relation.change for relation in related if relation.level == level
             ]
-        contrasts[f"all data not English, scored on {relation}"] = [value for _, value in related]
-    by_recipe = {(case.recipe, relation): value for case, relation, value in means}
-    contrasts[f"{OWN}, less {OTHERS}"] = [
-        value - by_recipe[name, OTHERS]
-        for (name, relation), value in by_recipe.items()
-        if relation == OWN and (name, OTHERS) in by_recipe
+        all_data = f"all data not English, scored on {name}"
+        contrasts[all_data] = [relation.change for relation in related]
+    others = {one.case.recipe: one.change for one in relations if one.name == _OTHERS}
+    contrasts[f"{_OWN}, less {_OTHERS}"] = [
+        one.change - others[one.case.recipe]
+        for one in relations
+        if one.name == _OWN and one.case.recipe in others
     ]
     return _contrast_table(contrasts)

@@ -9,12 +9,21 @@ from textwrap import indent
 
 import yaml
 
-from xstilts_core import __version__, commands
+from xstilts_core import __version__
+from xstilts_core.commands import look, share, study
+from xstilts_core.commands.advise import advise
 from xstilts_core.commands.places import refusal
 from xstilts_core.errors import UsageError
 from xstilts_core.jobs import stopping
 
-COMMANDS = {name: getattr(commands, name) for name in commands.__all__}
+COMMANDS = {
+    command.__name__: command
+    for command in (
+        *(study.run, study.check, study.status, advise),
+        *(look.init, look.tasks, look.data, look.notebook),
+        *(share.export, share.card, share.reference, share.score, share.submission),
+    )
+}
 _TEXTS = Path(__file__).with_name("commands.yaml")
 
 

@@ -1,4 +1,5 @@
-"""`xstilts tasks`, `data` and `notebook`: list tasks, print examples, run a single notebook."""
+"""`xstilts init`, `tasks`, `data` and `notebook`: begin a project, list tasks, print examples, run
+a single notebook."""
 
 import argparse
 import json
@@ -7,8 +8,20 @@ from dataclasses import asdict
 
 from xstilts_core.commands.places import place
 from xstilts_core.errors import UsageError
+from xstilts_core.files.paths import expanded
+from xstilts_core.files.project import lay_out
 
 PLACES = ("study", "outputs", "data_root", "encoder", "folder")
+
+
+def init(options: argparse.Namespace) -> int:
+    folder = expanded(options.dir)
+    written, different = lay_out(folder)
+    for path in different:
+        print(f"left as it is: {folder / path} (its content differs from this version's)")
+    print(f"{len(written)} files written to {folder}")
+    print(f"next: cd {folder} && xstilts check quick && xstilts run quick")
+    return 0
 
 
 def tasks(options: argparse.Namespace) -> int:
@@ -17,7 +30,7 @@ def tasks(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps(task_table.task_rows(), indent=1, ensure_ascii=False))
     else:
-        print(task_table.markdown() if options.markdown else task_table.terminal_table())
+        print(task_table.tasks_page("tasks.md.j2" if options.markdown else "tasks.txt.j2"))
     return 0
 
 

@@ -1,11 +1,12 @@
-"""`xstilts export`, `card` and `reference`: share the models and scores of a run or a study."""
+"""`xstilts export`, `card`, `reference`, `score` and `submission`: share the models and scores of a
+run or a study, and compute a benchmark's official scores."""
 
 import argparse
+import json
 from pathlib import Path
 from typing import Any
 
-from xstilts_core.commands.places import place, require_folder
-from xstilts_core.commands.study import load
+from xstilts_core.commands.places import load, place, require_folder
 from xstilts_core.errors import UsageError
 from xstilts_core.files.paths import expanded
 
@@ -31,10 +32,10 @@ def _named_study(options: argparse.Namespace) -> Any:
 
 
 def card(options: argparse.Namespace) -> int:
-    from xstilts_core.publish import cards
+    from xstilts_core.publish import cards, records
 
     study = _named_study(options)
-    run = None if study else cards.find(options.run, place(options.outputs))
+    run = None if study else records.find(options.run, place(options.outputs))
     text = str(cards.study_card(study) if study else cards.model_card(run))
     if options.out == _PRINTED:
         print(text, end="")
@@ -53,7 +54,7 @@ def card(options: argparse.Namespace) -> int:
 
 
 def export(options: argparse.Namespace) -> int:
-    from xstilts_core.publish import cards, upload
+    from xstilts_core.publish import cards, records, upload
     from xstilts_core.publish.export import export as write_encoder
 
     out, repository = expanded(options.dir), options.push_to_hub
@@ -66,7 +67,7 @@ def export(options: argparse.Namespace) -> int:
         cards.export_study(study, out)
         name = study.name
     else:
-        run = cards.find(options.run, place(options.outputs))
+        run = records.find(options.run, place(options.outputs))
         write_encoder(run, out)
         name = run.name
     print(f"{name}: {', '.join(sorted(path.name for path in out.iterdir()))} in {out}")
@@ -101,5 +102,42 @@ def reference(options: argparse.Namespace) -> int:
     print(
         f"{folder}: {len(added)} runs added; seeds {seeds}; "
         f"{disk.size(folder) / disk.MEGABYTE:.1f} MB"
+    )
+    return 0
+
+
+def score(options: argparse.Namespace) -> int:
+    from xstilts_core.publish.xtreme import RULES, scores
+
+    rules = RULES[options.benchmark]
+    report = scores.score(rules, expanded(options.predictions), expanded(options.labels))
+    print(
+        json.dumps(report, indent=1, ensure_ascii=False)
+        if options.json
+        else scores.table(report, rules)
+    )
+    return 0
+
+
+def submission(options: argparse.Namespace) -> int:
+    from xstilts_core.publish.xtreme import RULES
+    from xstilts_core.publish.xtreme.submission import cautions, write_submission
+
+    study, out = load(options), expanded(options.out)
+    study.require_runs()
+    parts = write_submission(study, out, options.recipe, options.seed, options.partial)
+    written_parts = [part for part in parts if part.files]
+    width = max(len(part.task) for part in written_parts)
+    for part in written_parts:
+        print(
+            f"{part.task:<{width}}  {len(part.files):>2} languages  "
+            f"{part.spec.folder.relative_to(study.root)}"
+        )
+    for sentence in cautions(parts):
+        print(f"note: {sentence}")
+    count = sum(len(part.files) for part in written_parts)
+    print(
+        f"{count} files of {RULES[study.benchmark].title} in {out}, "
+        "each read back as xstilts score reads it"
     )
     return 0

@@ -6,54 +6,9 @@ import shlex
 from collections import Counter
 from collections.abc import Sequence
 from functools import partial
-from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
-from xstilts_core.commands.places import model, place, require_folder
-from xstilts_core.errors import UsageError, unknown
-from xstilts_core.files.paths import expanded
-
-PLACES = "relative paths start from the folder where the command is typed"
-
-
-def load(options: argparse.Namespace) -> Any:
-    from xstilts_core.study import Study
-    from xstilts_core.study.study_file import check_model
-
-    data_root = place(options.data_root)
-    if data_root and not expanded(options.data_root).is_dir():
-        raise UsageError(f"--data-root {options.data_root}: no such folder ({PLACES})")
-    study = Study.load(options.study, place(options.outputs), data_root, given(options))
-    require_folder(options.outputs, study.root)
-    # `status` and `reference` read results, which works without the encoder.
-    if options.command not in ("status", "reference"):
-        for member in members(study):
-            check_encoder(member)
-        specs = () if study.reference else study.specs
-        for name in dict.fromkeys(
-            name for spec in specs for name in getattr(spec, "translators", ())
-        ):
-            check_model(name, f"{study.file}: translator", "facebook/nllb-200-distilled-600M")
-    return study
-
-
-def given(options: argparse.Namespace) -> dict[str, str]:
-    """Return the source and encoder that override the study's file.
-
-    Raise UsageError for an unknown source or for an encoder that cannot be trained from.
-    """
-    from xstilts_core.study import study_file
-    from xstilts_core.tasks import SourceName
-
-    if options.source and options.source not in get_args(SourceName):
-        raise unknown("source", options.source, get_args(SourceName), "--source")
-    encoder = model(options.encoder)
-    if encoder and options.command != "status":
-        study_file.check_encoder(
-            encoder if encoder == options.encoder else str(expanded(options.encoder).resolve()),
-            "--encoder",
-        )
-    return {"source": options.source, "encoder": encoder}
+from xstilts_core.commands.places import load
 
 
 def _print_overrides(study: Any) -> None:
@@ -65,54 +20,11 @@ def _print_overrides(study: Any) -> None:
         )
 
 
-def check_encoder(study: Any) -> None:
-    """Raise UsageError if the study cannot start from its encoder, or if a run needs more layers or
-    positions than the encoder has.
-
-    A local folder is checked completely, which takes seconds. A hub encoder is checked when it is
-    fetched or loaded. A study of kept runs needs no encoder.
-    """
-    if study.reference:
-        return
-    from xstilts_core.files import encoder_files
-    from xstilts_core.study import study_file
-
-    folder = study_file.check_encoder(study.encoder, f"{study.file}: encoder")
-    if folder:
-        from xstilts_core.encoders import loading
-
-        loading.check(folder, f"{study.file}: encoder {study.encoder!r}")
-    config = configuration(study, folder)
-    for spec in study.specs:
-        reach = (getattr(spec, "layer", -1), getattr(spec, "max_length", 0))
-        if spec.phase != "pretrain" and (
-            reason := encoder_files.limits_problem(config, study.encoder, *reach)
-        ):
-            raise UsageError(f"{study.file}, {spec.folder.relative_to(study.root)}: {reason}")
-
-
-def configuration(study: Any, folder: Path | None) -> dict[str, Any]:
-    """Return what is known of the encoder's configuration before a run: everything for a folder or
-    the shipped encoder, the size alone for an encoder that the study pretrains."""
-    from xstilts_core.files import encoder_files
-
-    for spec in study.specs:
-        if spec.phase == "pretrain" and study.encoder == "pretrained":
-            return {"num_hidden_layers": spec.layers, "max_position_embeddings": spec.max_length}
-    encoder_folder = encoder_files.shipped() if study.encoder == encoder_files.SHIPPED else folder
-    return encoder_files.configuration(encoder_folder) if encoder_folder else {}
-
-
 def counted(study: Any) -> str:
     if study.published:
         return f"no runs, published scores ({study.published})"
     kept = f", kept in reference ({study.reference}): no training" if study.reference else ""
     return f"{len(study.specs)} runs{kept}"
-
-
-def members(study: Any) -> tuple[Any, ...]:
-    """Return the parts of a study of parts, else the study itself."""
-    return study.members if study.parts else (study,)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -121,14 +33,14 @@ def run(options: argparse.Namespace) -> int:
 
     study = load(options)
     jobs = grid.jobs_at_once(options.jobs, options.profile)
-    parts = [member.of_seeds(options.seeds) for member in members(study)]
+    parts = [member.of_seeds(options.seeds) for member in study.members]
     if options.dry_run:
         return foresee(parts, jobs, options.profile)
-    for member in members(study):
+    for member in study.members:
         member.require_data_root()
     code = max(
         run_one(member, part, jobs, options.profile)
-        for member, part in zip(members(study), parts, strict=True)
+        for member, part in zip(study.members, parts, strict=True)
     )
     if study.parts:
         summary.console().print(
@@ -150,18 +62,17 @@ def run_one(study: Any, part: Any, jobs: int, profile: str) -> int:
     _print_overrides(study)
     trains = bool(part.specs) and not study.reference
     with grid.only_grid(study) as lock, grid.kernels(jobs, profile, study.on_hub, trains):
-        queue = grid.wait_for_jobs(study, profile, lambda text: print(text, flush=True))
+        grid.wait_for_jobs(study, profile, lambda text: print(text, flush=True))
         if study.reference:
             kept_runs.unpack(study)
         with aside.prepared(part) as plan:
             outcomes = _outcomes(plan, sharing.gather(part), study)
             show(f"{study.name}: {counted(part)}{outcomes}, {jobs} at once, in {study.root}")
-            watch = progress.Watch(part, jobs, out, queue)
+            watch = progress.Watch(part, jobs, out)
             code = 0
             if trains:
                 command = grid.command(study, grid.targets(part), jobs, profile)
                 code = grid.run(command, study, lock, watch.follow)
-        watch.queue = None  # from here on the state is read from the folders alone
         watch.look()
         failures = watch.failures()
         missing = 0 if study.reference else len(part.specs) - watch.count()["done"] - len(failures)
@@ -190,8 +101,8 @@ def _outcomes(plan: Any, shared_runs: Sequence[Any], study: Any) -> str:
 def foresee(studies: Sequence[Any], jobs: int, profile: str) -> int:
     """Print what would be run and an estimate of its time, memory and disk space."""
     from xstilts_core.jobs import aside, grid, sharing
-    from xstilts_core.jobs.estimate import forecast, notes
-    from xstilts_core.jobs.runner import visible_gpus
+    from xstilts_core.jobs.estimate import forecast
+    from xstilts_core.jobs.machine import visible_gpus
     from xstilts_core.report import summary
 
     walls = []
@@ -206,14 +117,22 @@ def foresee(studies: Sequence[Any], jobs: int, profile: str) -> int:
         jobs_planned = grid.dry_run(study, jobs, profile)
         local = grid.executor(profile) == "local"
         prediction = forecast.forecast(
-            study, jobs, grid.threads(jobs), gpu=bool(visible_gpus()), local=local, shared=shared
+            study,
+            jobs,
+            grid.threads(jobs),
+            gpu=bool(visible_gpus()),
+            local=local,
+            shared=shared,
+            cores=grid.cores(),
         )
-        notes.show(prediction, summary.console())
+        forecast.show(prediction, summary.console())
         before = ", before runs are taken over" if shared or aside.plan(study).back else ""
         print(f"jobs of Snakemake{before}: {jobs_planned}")
         walls.append(prediction.wall)
     if len(walls) > 1:
-        print(f"all {len(studies)} studies, one after the other: about {notes.spent(sum(walls))}")
+        print(
+            f"all {len(studies)} studies, one after the other: about {forecast.spent(sum(walls))}"
+        )
     return 0
 
 
@@ -228,12 +147,12 @@ def check(options: argparse.Namespace) -> int:
     if options.json:
         runs = [
             {"folder": str(spec.folder.relative_to(spec.root)), "parameters": spec.changed()}
-            for member in members(study)
+            for member in study.members
             for spec in member.specs
         ]
         print(json.dumps(runs, indent=1, ensure_ascii=False))
         return 0
-    for member in members(study):
+    for member in study.members:
         _print_runs(member)
     return 0
 
@@ -250,7 +169,7 @@ def _print_runs(study: Any) -> None:
 
 
 def status(options: argparse.Namespace) -> int:
-    studies = members(load(options))
+    studies = load(options).members
     if options.json:
         rows = [row for study in studies for row in _standing(study)]
         print(json.dumps(rows, indent=1, ensure_ascii=False))

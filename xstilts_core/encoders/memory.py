@@ -8,7 +8,7 @@ from xstilts_core.streams import Stream
 
 # Constant on a CPU, so that a training does not depend on what else its machine does. A laptop's
 # memory must hold it all.
-CPU_BYTES = 700_000_000
+CPU_BYTES = 350_000_000
 # Share of a GPU's free memory to use: allocators and kernels need the rest.
 _GPU_SHARE = 0.8
 # Bytes per trained weight: gradient, two moments of AdamW, best weights so far, in float32.

@@ -11,7 +11,7 @@ predictions, items  the answers of two runs to the same test items, and the item
 gains               recipe x target, languages, seeds, test items
 space               the same sentences in all languages, layer by layer
 curves              training curves, and the progress of a running study
-variables, scatter  any two variables, with the statistics of `analysis.correlations`
+scatter             any two variables, with the statistics of `analysis.correlations`
 explorer            the choice of a study, and the views that follow it
 """
 
@@ -19,9 +19,8 @@ from xstilts_core.explore.curves import Logs, curves_view
 from xstilts_core.explore.explorer import Explorer
 from xstilts_core.explore.gains import Gains, gain_view
 from xstilts_core.explore.reader import Reader
-from xstilts_core.explore.scatter import scatter_view
+from xstilts_core.explore.scatter import scatter_view, variables
 from xstilts_core.explore.space import space_view
-from xstilts_core.explore.variables import variables
 
 __all__ = [
     "Explorer",

@@ -10,13 +10,13 @@ import pandas as pd
 from markupsafe import Markup
 
 from xstilts_core import results
-from xstilts_core.analysis.runs import log_lines, stage
+from xstilts_core.analysis.study_runs import log_lines, stage
 from xstilts_core.errors import UsageError
 from xstilts_core.explore import controls
 from xstilts_core.explore.markup import render
 from xstilts_core.explore.page import Page, picture
 from xstilts_core.explore.reader import Reader
-from xstilts_core.report import figures
+from xstilts_core.report.figures.curves import run_curves
 from xstilts_core.report.figures.style import FULL
 from xstilts_core.results import LOG, LOGGED, RESULT, State
 from xstilts_core.study import Study
@@ -99,7 +99,7 @@ def curves_html(logs: Logs, runs: Sequence[str], value: str, width: float = FULL
     if not runs:
         raise UsageError("choose at least one run")
     lines = pd.concat([logs.log(run) for run in runs], ignore_index=True)
-    figure = figures.run_curves(lines, runs, value, width=width)
+    figure = run_curves(lines, runs, value, width=width)
     return picture(figure, f"{value} by training step of {', '.join(runs)}")
 
 

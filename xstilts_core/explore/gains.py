@@ -4,6 +4,7 @@
 """
 
 from collections import Counter
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -13,7 +14,6 @@ import ipywidgets
 import pandas as pd
 from markupsafe import Markup
 
-from xstilts_core.analysis.gains import AVERAGE
 from xstilts_core.analysis.items import ItemScores
 from xstilts_core.errors import UsageError, unknown
 from xstilts_core.explore import controls
@@ -25,15 +25,16 @@ from xstilts_core.explore.predictions import CHANGES, LOST, Compared
 from xstilts_core.explore.reader import DRAWS, Reader
 from xstilts_core.explore.text import note
 from xstilts_core.report.figures.cells import scale
-from xstilts_core.report.figures.style import several
 from xstilts_core.study.spec import BASELINE
 from xstilts_core.tasks import TASKS
+from xstilts_core.wording.numbers import counted
 from xstilts_core.wording.text import sentences
 
 _OFF, _SEEDS, SEEDS_ITEMS = "off", "over seeds", "over seeds and items"
 _INTERVALS = (_OFF, _SEEDS, SEEDS_ITEMS)
 _ITEMS_SHOWN = 10
-_MORE, _BACK = "page:next", "page:back"
+# Key of a button -> by how many items it moves on.
+_STEPS = {"page:next": _ITEMS_SHOWN, "page:back": -_ITEMS_SHOWN}
 
 
 @dataclass
@@ -80,7 +81,6 @@ class Gains:
         rows = self._shown(table).groupby("recipe", sort=False)
         return render(
             "matrix.html",
-            titles={task: TASKS[task].title for task in scores if task != AVERAGE},
             scores=scores,
             rows=[(recipe, cells.itertuples()) for recipe, cells in rows],
             limit=scale(table["gain"]),
@@ -88,7 +88,7 @@ class Gains:
             learnt=sentences("unlearnt", unlearnt=unlearnt),
             reason=partial(index.reason, choice=self.choice),
             view=self,
-            seeds=several([table["seeds"].max()]),
+            seeds=counted(int(table["seeds"].max()), "seed"),
             languages=sorted(index.draws(self.choice).languages),
             draws=DRAWS,
         )
@@ -107,18 +107,9 @@ class Gains:
         """Return the languages and seeds of the opened cell as HTML."""
         if not self.cell:
             return note("Choose a cell above for its languages and seeds.")
-        recipe, task = self.opened
-        index = self.reader.index
-        table = index.by_language(recipe, task, self.choice, self.items)
-        return render(
-            "languages.html",
-            recipe=recipe,
-            task=TASKS[task].title,
-            baseline=self.choice.baseline,
-            seeds=index.axes.seeds,
-            rows=self._shown(table).to_dict("records"),
-            limit=scale(table["gain"]),
-        )
+        table = self.reader.index.by_language(*self.opened, self.choice, self.items)
+        rows = self._shown(table).to_dict("records")
+        return render("languages.html", view=self, rows=rows, limit=scale(table["gain"]))
 
     def open_items(self, key: str) -> None:
         """Open the items of the language and seed with the key "language/seed". The kind of change
@@ -141,8 +132,7 @@ class Gains:
         if key in CHANGES:
             self.change, self.first = key, 0
         else:
-            step = {_MORE: _ITEMS_SHOWN, _BACK: -_ITEMS_SHOWN}.get(key, 0)
-            self.first = max(0, self.first + step)
+            self.first = max(0, self.first + _STEPS.get(key, 0))
 
     def flips(self) -> Markup:
         """Return HTML with the opened language and seed's items that changed in the chosen way."""
@@ -150,7 +140,7 @@ class Gains:
             return Markup()
         if not self.spot:
             return note("Choose the gain of one seed for the test items behind it.")
-        (recipe, task), (language, seed) = self.opened, self.spot.split("/")
+        (recipe, task), (language, _) = self.opened, self.spot.split("/")
         items = self.compared()
         selected = [item for item in items if item.change == self.change]
         shown = selected[self.first : self.first + _ITEMS_SHOWN]
@@ -161,16 +151,11 @@ class Gains:
             cards = problem(UsageError(f"the texts cannot be shown: {error}"))
         return render(
             "flips.html",
-            task=TASKS[task].title,
-            language=language,
-            seed=seed,
+            view=self,
             counts=Counter(item.change for item in items),
             changes=CHANGES,
-            view=self,
             cards=cards,
             page_size=_ITEMS_SHOWN,
-            back=_BACK,
-            more=_MORE,
         )
 
 
@@ -220,20 +205,16 @@ def gain_view(reader: Reader) -> ipywidgets.Widget:
         items.show(state.flips)
 
     def open_cell(key: str) -> None:
-        state.open(key)
         # The texts are read while the person looks at the languages.
+        then_show(state.open, key)
         Thread(target=_warm, args=(reader, state.opened[1]), daemon=True).start()
+
+    def then_show(act: Callable[[str], None], key: str) -> None:
+        act(key)
         show_cell()
 
-    def open_items(key: str) -> None:
-        state.open_items(key)
-        show_cell()
-
-    def select(key: str) -> None:
-        state.select(key)
-        show_cell()
-
-    matrix, languages, items = Page(open_cell), Page(open_items), Page(select)
+    matrix = Page(open_cell)
+    languages, items = (Page(partial(then_show, act)) for act in (state.open_items, state.select))
     controls.on_change(draw, baseline, metric, intervals, others, *filters.values())
     draw()
     top = controls.row(baseline, metric, intervals, others)

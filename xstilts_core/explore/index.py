@@ -19,8 +19,8 @@ from xstilts_core.analysis.gain_array import (
     gain_array,
     gain_table,
 )
-from xstilts_core.analysis.gains import AVERAGE, ENGLISH, PHASES, target_scores
 from xstilts_core.analysis.items import ItemScores
+from xstilts_core.analysis.scores import AVERAGE, ENGLISH, PHASES, target_scores
 from xstilts_core.errors import UsageError, unknown
 from xstilts_core.languages import LANGUAGES
 from xstilts_core.study.spec import BASELINE

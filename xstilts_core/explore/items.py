@@ -9,7 +9,7 @@ from functools import lru_cache
 
 from markupsafe import Markup
 
-from xstilts_core.analysis.gains import ENGLISH
+from xstilts_core.analysis.scores import ENGLISH
 from xstilts_core.data.source import Source
 from xstilts_core.errors import UsageError
 from xstilts_core.examples import Example, SpanExample

@@ -14,8 +14,9 @@ from matplotlib.colors import to_hex
 from xstilts_core.explore import text
 from xstilts_core.languages import LANGUAGES
 from xstilts_core.phases.learnt import marked
-from xstilts_core.report.figures.cells import decimals, ink_on, interval, signed, told
-from xstilts_core.report.figures.style import NOTHING, diverging
+from xstilts_core.report.figures.style import NOTHING, diverging, ink_on
+from xstilts_core.tasks import TASKS
+from xstilts_core.wording.numbers import decimals, ends, signed, told
 
 
 @cache
@@ -51,7 +52,7 @@ TEMPLATES = Environment(
 )
 TEMPLATES.globals.update(
     decimals=decimals,
-    interval=interval,
+    ends=ends,
     language_name=language_name,
     marked=marked,
     name=text.name,
@@ -59,6 +60,7 @@ TEMPLATES.globals.update(
     paint=paint,
     passage=text.passage,
     signed=signed,
+    tasks=TASKS,
     told=told,
 )
 TEMPLATES.tests["missing"] = pd.isna

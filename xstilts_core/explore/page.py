@@ -7,7 +7,6 @@ the page is closed.
 
 import base64
 from collections.abc import Callable
-from io import BytesIO
 from pathlib import Path
 from traceback import format_exception
 from typing import Any
@@ -15,12 +14,11 @@ from typing import Any
 import anywidget
 import traitlets
 from markupsafe import Markup
-from matplotlib.figure import Figure
 
 from xstilts_core.errors import UsageError
 from xstilts_core.explore.markup import render
 from xstilts_core.explore.text import plain
-from xstilts_core.report.figures.style import COLUMN, FULL, look
+from xstilts_core.report.figures.style import COLUMN, FULL, PrintFigure
 
 _HERE = Path(__file__).parent
 
@@ -81,14 +79,8 @@ def problem(error: Exception) -> Markup:
     return render("problem.html", message=message, trace="".join(format_exception(error)))
 
 
-def picture(figure: Figure, alt: str) -> Markup:
+def picture(figure: PrintFigure, alt: str) -> Markup:
     """Return an <img> element that contains the figure. alt: a description of the figure."""
-    buffer = BytesIO()
-    with look():
-        # On a phone a narrow figure keeps its text readable; elsewhere a full-width figure is shown
-        # slightly larger than in print.
-        dots = 200 if figure.get_figwidth() <= COLUMN else 150
-        figure.savefig(buffer, format="png", dpi=dots, facecolor="white")
-    content = base64.b64encode(buffer.getvalue()).decode("ascii")
+    content = base64.b64encode(figure._repr_png_()).decode("ascii")
     source = f"data:image/png;base64,{content}"
     return Markup(f'<img class="xs-figure" alt="{plain(alt)}" src="{source}">')

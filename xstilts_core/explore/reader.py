@@ -8,8 +8,9 @@ from pathlib import Path
 import pandas as pd
 
 from xstilts_core import analysis, results
-from xstilts_core.analysis.gains import PHASES, target_scores
-from xstilts_core.analysis.items import ItemScores, Run, item_scores, prediction_files
+from xstilts_core.analysis.items import ItemScores, Run
+from xstilts_core.analysis.scores import PHASES, target_scores
+from xstilts_core.analysis.study_runs import item_scores, prediction_files
 from xstilts_core.data.source import source_of
 from xstilts_core.errors import UsageError
 from xstilts_core.explore.index import GainIndex

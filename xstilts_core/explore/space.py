@@ -19,7 +19,7 @@ from xstilts_core.explore.markup import language_name, plain_table
 from xstilts_core.explore.page import Page, picture
 from xstilts_core.explore.reader import Reader
 from xstilts_core.explore.text import note
-from xstilts_core.report import figures
+from xstilts_core.report.figures.curves import sentence_map
 from xstilts_core.report.figures.style import FULL
 from xstilts_core.study import Study
 from xstilts_core.study.spec import BASELINE
@@ -87,7 +87,7 @@ def space_html(
     accuracy = {title: space.accuracy[centred] for title, space in spaces.items()}
     languages = next(iter(spaces.values())).languages
     names = ("first component", "second component") if method == _PCA else ("UMAP 1", "UMAP 2")
-    figure = figures.sentence_map(points, accuracy, languages, layer, names, width=width)
+    figure = sentence_map(points, accuracy, languages, layer, names, width=width)
     means = ", ".join(
         f"{title}: {table[layer, 1:].mean():.1f} %" for title, table in accuracy.items()
     )

@@ -6,7 +6,7 @@ Checks that need a loaded network are in `loading` (do the weights and the token
 
 import json
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,8 @@ from typing import Any
 from xstilts_core.errors import UsageError
 
 SHIPPED = "mini"
+# File beside the weights that holds the head of a masked language model.
+LANGUAGE_HEAD = "language_head.safetensors"
 POINTER = b"version https://git-lfs"
 # Files from which transformers loads weights, in its order; an index names the shards of a large
 # model.
@@ -44,16 +46,19 @@ def shipped() -> Path:
     return Path(str(resources.files("xstilts_core.mini"))) / "checkpoint"
 
 
+class _Fault(Exception):
+    """A fault of an encoder's files, in words."""
+
+
 def check(folder: Path, what: str) -> None:
     """Raise UsageError on the first fault of an encoder's files, in one line with the folder. what:
     the setting that names the folder."""
-    checks: tuple[Callable[[Path], str], ...] = (
-        _config_problem,
-        _weights_problem,
-        _tokenizer_problem,
-    )
-    if reason := next(filter(None, (find_problem(folder) for find_problem in checks)), ""):
-        raise fault(what, reason, folder)
+    try:
+        _check_config(folder)
+        _check_weights(folder)
+        _check_tokenizer(folder)
+    except _Fault as reason:
+        raise fault(what, str(reason), folder) from None
 
 
 def fault(what: str, reason: str, folder: Path) -> UsageError:
@@ -61,165 +66,147 @@ def fault(what: str, reason: str, folder: Path) -> UsageError:
     return UsageError(f"{what}: {reason}{'' if str(folder) in what else f' ({folder})'}")
 
 
-def pointer(path: Path) -> str:
-    """Describe a file that a clone without git-lfs left as a pointer; "" for other files."""
+def _refuse_pointer(path: Path) -> None:
+    """Refuse a file that a clone without git-lfs left as a pointer."""
     with path.open("rb") as stream:
-        is_pointer = stream.read(len(POINTER)) == POINTER
-    return (
-        f"{path.name} is a git-lfs pointer, not the file itself: git lfs pull fetches it"
-        if is_pointer
-        else ""
-    )
+        if stream.read(len(POINTER)) == POINTER:
+            raise _Fault(
+                f"{path.name} is a git-lfs pointer, not the file itself: git lfs pull fetches it"
+            )
 
 
-def _read_json(path: Path) -> tuple[dict[str, Any], str]:
-    """Return the object in a JSON file, and the reason if there is none."""
-    if path.is_file() and (reason := pointer(path)):
-        return {}, reason
+def _read_json(path: Path) -> dict[str, Any]:
+    """Return the object in a JSON file."""
     try:
+        _refuse_pointer(path)
         content = json.loads(path.read_bytes())
     except FileNotFoundError:
-        return {}, f"there is no {path.name}"
+        raise _Fault(f"there is no {path.name}") from None
     except (ValueError, OSError) as error:
-        return {}, f"{path.name} is not valid JSON: {' '.join(str(error).split())}"
-    return (
-        (content, "")
-        if isinstance(content, dict)
-        else ({}, f"{path.name} is not a JSON object: it holds a {type(content).__name__}")
-    )
+        reason = " ".join(str(error).split())
+        raise _Fault(f"{path.name} is not valid JSON: {reason}") from None
+    if not isinstance(content, dict):
+        kind = type(content).__name__
+        raise _Fault(f"{path.name} is not a JSON object: it holds a {kind}")
+    return content
 
 
 def configuration(folder: Path) -> dict[str, Any]:
     """Return the content of config.json, empty if it cannot be read."""
-    return _read_json(folder / "config.json")[0]
+    try:
+        return _read_json(folder / "config.json")
+    except _Fault:
+        return {}
 
 
-def _config_problem(folder: Path) -> str:
-    """Describe a fault of config.json. Only transformers knows whether its model_type exists."""
-    config, reason = _read_json(folder / "config.json")
-    if reason:
-        return reason
+def _check_config(folder: Path) -> None:
+    """Check config.json. Only transformers knows whether its model_type exists."""
+    config = _read_json(folder / "config.json")
     if not isinstance(config.get("model_type"), str):
-        return (
+        raise _Fault(
             "config.json has no model_type, the name of the encoder's architecture (such as "
             "xlm-roberta)"
         )
     if config["model_type"] == "xmod" and not config.get("default_language"):
         legal = ", ".join(map(str, config.get("languages") or ["en_XX"]))
-        return (
+        raise _Fault(
             "X-MOD reads every text through one language's adapters: set default_language in "
             f"config.json to one of {legal}"
         )
-    return ""
 
 
-def _weights_problem(folder: Path) -> str:
-    """Describe a fault of the weights: missing, incomplete or cut off."""
+def _check_weights(folder: Path) -> None:
+    """Check that the weights are there, complete and not cut off."""
     name = next((name for name in WEIGHTS if (folder / name).is_file()), "")
     if not name:
-        return f"there are no weights: no {', '.join(WEIGHTS[:-1])} or {WEIGHTS[-1]}"
+        raise _Fault(f"there are no weights: no {', '.join(WEIGHTS[:-1])} or {WEIGHTS[-1]}")
     shards = {name}
     if name.endswith(".index.json"):
-        index, reason = _read_json(folder / name)
-        weights = index.get("weight_map")
-        if reason or not isinstance(weights, dict) or not weights:
-            return reason or f"{name} has no weight_map, which maps each weight to its file"
+        weights = _read_json(folder / name).get("weight_map")
+        if not isinstance(weights, dict) or not weights:
+            raise _Fault(f"{name} has no weight_map, which maps each weight to its file")
         shards = set(map(str, weights.values()))
     for shard in sorted(shards):
         if not (folder / shard).is_file():
-            return f"{shard}, which {name} lists, is missing"
-        form = _safetensors_problem if shard.endswith(".safetensors") else _pickle_problem
-        if reason := pointer(folder / shard) or form(folder / shard):
-            return reason
-    return ""
+            raise _Fault(f"{shard}, which {name} lists, is missing")
+        _refuse_pointer(folder / shard)
+        (_check_safetensors if shard.endswith(".safetensors") else _check_pickle)(folder / shard)
 
 
-def _safetensors_problem(path: Path) -> str:
-    """Describe why a file cannot be in safetensors format: 8 bytes with the length of the header,
-    the header (JSON with the offsets of each tensor), and the tensors."""
+def _check_safetensors(path: Path) -> None:
+    """Check the size of a file in safetensors format: 8 bytes with the length of the header, the
+    header (JSON with the offsets of each tensor), and the tensors."""
     size = path.stat().st_size
     with path.open("rb") as stream:
         length = int.from_bytes(stream.read(8), "little")
         if size < 8 or length > size - 8:
-            return (
+            raise _Fault(
                 f"{path.name} is cut off, or not a safetensors file: {size:,} bytes end before its "
                 "header does"
             )
         try:
             header = json.loads(stream.read(length))
-            expected = (
-                8
-                + length
-                + max(
-                    (
-                        entry["data_offsets"][1]
-                        for key, entry in header.items()
-                        if key != "__metadata__"
-                    ),
-                    default=0,
-                )
-            )
+            header.pop("__metadata__", None)
+            ends = [entry["data_offsets"][1] for entry in header.values()]
+            expected = 8 + length + max(ends, default=0)
         except (ValueError, KeyError, TypeError, IndexError, AttributeError):
-            return (
+            raise _Fault(
                 f"{path.name} is not a safetensors file: its header is not JSON with the offsets "
                 "of tensors"
-            )
+            ) from None
     if size < expected:
-        return (
+        raise _Fault(
             f"{path.name} is cut off: it has {size:,} of the {expected:,} bytes that its header "
             "states"
         )
-    return (
-        f"{path.name} has {size:,} bytes, more than the {expected:,} that its header states"
-        if size > expected
-        else ""
-    )
+    if size > expected:
+        raise _Fault(
+            f"{path.name} has {size:,} bytes, more than the {expected:,} that its header states"
+        )
 
 
-def _pickle_problem(path: Path) -> str:
-    """Describe a file that torch.save did not write: neither a zip archive nor an old pickle."""
+def _check_pickle(path: Path) -> None:
+    """Check that a file is of torch.save: a zip archive or an old pickle."""
     with path.open("rb") as stream:
         magic = stream.read(2)
-    if magic == b"PK":
-        return (
-            ""
-            if zipfile.is_zipfile(path)
-            else f"{path.name} is cut off: the end of its zip archive is missing"
-        )
-    return "" if magic[:1] == b"\x80" else f"{path.name} is not a file of torch.save"
+    if magic == b"PK" and not zipfile.is_zipfile(path):
+        raise _Fault(f"{path.name} is cut off: the end of its zip archive is missing")
+    if magic != b"PK" and magic[:1] != b"\x80":
+        raise _Fault(f"{path.name} is not a file of torch.save")
 
 
-def _tokenizer_problem(folder: Path) -> str:
-    """Describe a fault of the tokenizer's files. Without any, transformers makes an empty
-    tokenizer, to which every word is unknown."""
-    complete, settings = folder / "tokenizer.json", folder / "tokenizer_config.json"
-    for path in (complete, settings):
-        if path.is_file() and (reason := _read_json(path)[1]):
-            return reason
+def _check_tokenizer(folder: Path) -> None:
+    """Check the tokenizer's files. Without any, transformers makes an empty tokenizer, to which
+    every word is unknown."""
+    complete, path = folder / "tokenizer.json", folder / "tokenizer_config.json"
     # If there is a tokenizer.json, the other files are never read.
-    vocabularies = (
-        [complete]
-        if complete.is_file()
-        else [
-            path for kind in _VOCABULARIES for path in sorted(folder.glob(kind)) if path.is_file()
-        ]
-    )
-    if any(path.stat().st_size for path in vocabularies):
-        return next(filter(None, map(pointer, vocabularies)), "")
-    if _read_json(settings)[0].get("tokenizer_class") in _WITHOUT_VOCABULARY:
-        return ""
-    return "there are no tokenizer files: no tokenizer.json, vocab.txt, vocab.json or *.model"
+    kinds = [complete.name] if complete.is_file() else _VOCABULARIES
+    vocabularies = [file for kind in kinds for file in sorted(folder.glob(kind)) if file.is_file()]
+    if complete.is_file():
+        _read_json(complete)
+    settings = _read_json(path) if path.is_file() else {}
+    if any(file.stat().st_size for file in vocabularies):
+        for file in vocabularies:
+            _refuse_pointer(file)
+    elif settings.get("tokenizer_class") not in _WITHOUT_VOCABULARY:
+        raise _Fault(
+            "there are no tokenizer files: no tokenizer.json, vocab.txt, vocab.json or *.model"
+        )
+
+
+def _stated(config: Mapping[str, Any], names: Sequence[str]) -> int | None:
+    """Return the number that a configuration has under one of these names; None if it has none."""
+    return next((config[name] for name in names if type(config.get(name)) is int), None)
 
 
 def depth(config: Mapping[str, Any]) -> int | None:
     """Return a configuration's number of layers under any family's name; None if not stated."""
-    depths = (config[name] for name in _DEPTH if type(config.get(name)) is int)
-    return next(depths, None)
+    return _stated(config, _DEPTH)
 
 
 def width(config: Mapping[str, Any]) -> int | None:
     """Return a configuration's hidden size under any family's name; None if not stated."""
-    return next((config[name] for name in WIDTH if type(config.get(name)) is int), None)
+    return _stated(config, WIDTH)
 
 
 def first_position(config: Mapping[str, Any]) -> int:

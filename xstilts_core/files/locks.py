@@ -2,6 +2,8 @@
 
 import fcntl
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
@@ -13,6 +15,15 @@ def acquire(lock: TextIO) -> bool:
     except BlockingIOError:
         return False
     return True
+
+
+@contextmanager
+def hold(path: Path) -> Iterator[None]:
+    """Hold the lock on `path`, after waiting for any process that has it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def inherit(lock: TextIO) -> None:

@@ -16,11 +16,11 @@ import yaml
 from xstilts_core.errors import UsageError, shown
 
 _TAG = "tag:yaml.org,2002:"
-WHOLE = re.compile(r"[-+]?(0|[1-9][0-9]{0,17})")
+_WHOLE = re.compile(r"[-+]?(0|[1-9][0-9]{0,17})")
 _FRACTION = re.compile(r"[-+]?([0-9]+\.[0-9]*|\.[0-9]+)([eE][-+][0-9]+)?")
 # Texts in YAML 1.1 that look like numbers.
 _SEEMING = re.compile(r"[-+]?(0[0-9_]+|0o[0-7_]+)")
-PLAIN = {f"{_TAG}{name}" for name in ("str", "int", "float", "bool", "null", "merge", "timestamp")}
+_PLAIN = {f"{_TAG}{name}" for name in ("str", "int", "float", "bool", "null", "merge", "timestamp")}
 _DEEPEST = 50
 # libyaml's loader, for files that the package itself writes or brings: ten times as fast.
 FastLoader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -120,7 +120,7 @@ def _check_scalars(loader: _StrictLoader, root: yaml.Node | None) -> None:
             for name, value in reversed(node.value):
                 label = name.value if isinstance(name, yaml.ScalarNode) else key
                 stack += [(value, shown(label)[1:-1], depth + 1), (name, "a key", depth + 1)]
-        expected = PLAIN if isinstance(node, yaml.ScalarNode) else {f"{_TAG}map", f"{_TAG}seq"}
+        expected = _PLAIN if isinstance(node, yaml.ScalarNode) else {f"{_TAG}map", f"{_TAG}seq"}
         if node.tag not in expected:
             raise UsageError(
                 f"line {node.start_mark.line + 1}: {key} has the tag {shown(node.tag)}: leave tags "
@@ -135,7 +135,7 @@ def _check_scalar(loader: _StrictLoader, node: yaml.ScalarNode, key: str) -> Non
     what = f"line {node.start_mark.line + 1}: {key} is {shown(text)[1:-1]}"
     if kind == "timestamp":
         raise UsageError(f"{what}: YAML reads it as a date: quote it")
-    if kind == "int" and not WHOLE.fullmatch(text):
+    if kind == "int" and not _WHOLE.fullmatch(text):
         raise UsageError(f"{what}: {_reading(loader, node)}: write {_in_digits(loader, node)}")
     if kind == "float" and not (_FRACTION.fullmatch(text) and math.isfinite(float(text))):
         if text.lstrip("+-").lower() in (".inf", ".nan") or _FRACTION.fullmatch(text):
@@ -175,15 +175,10 @@ def _reading(loader: _StrictLoader, node: yaml.ScalarNode) -> str:
 
 def _in_digits(loader: _StrictLoader, node: yaml.ScalarNode) -> str:
     """Return the number that a person sees, in decimal digits: 010 is 10."""
-    sign, digits = re.fullmatch(r"([-+]?)(.*)", node.value, re.DOTALL).groups()
-    plain = digits.replace("_", "")
-    if plain.isascii() and plain.isdigit():
-        return (
-            f"{sign.replace('+', '')}{plain.lstrip('0')[:18] or 0}"
-            if len(plain.lstrip("0")) < 19
-            else "at most 18 digits"
-        )
-    if plain[:2] == "0o" and plain[2:]:
-        return f"{sign.replace('+', '')}{int(plain[2:40], 8)}"
-    value = _parsed_number(loader, node)
-    return shown(value) if value is not None else "decimal digits"
+    sign, digits = re.fullmatch(r"\+?(-?)(.*)", node.value.replace("_", ""), re.DOTALL).groups()
+    try:
+        number = int(digits[2:], 8) if digits.startswith("0o") else int(digits)
+    except ValueError:
+        value = _parsed_number(loader, node)
+        return shown(value) if value is not None else "decimal digits"
+    return f"{sign}{number}" if number < 10**18 else "at most 18 digits"

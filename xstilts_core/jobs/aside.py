@@ -10,8 +10,8 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from xstilts_core import results
 from xstilts_core.errors import UsageError
@@ -42,7 +42,7 @@ def remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def move(source: Path, target: Path) -> None:
+def _move(source: Path, target: Path) -> None:
     """Move all files of a run that exist from one folder to the other."""
     for name in _PIECES:
         if (source / name).exists():
@@ -71,7 +71,7 @@ def make_room(folder: Path) -> None:
         _set_aside(folder)
     if (folder / ASIDE).is_file():
         (folder / EARLIER).mkdir(exist_ok=True)
-        move(folder, folder / EARLIER)
+        _move(folder, folder / EARLIER)
         os.replace(folder / ASIDE, folder / EARLIER / ASIDE)
 
 
@@ -83,7 +83,7 @@ def _take_back(folder: Path) -> None:
             remove(folder / name)
         os.replace(folder / EARLIER / ASIDE, folder / ASIDE)
     if (folder / EARLIER).is_dir():
-        move(folder / EARLIER, folder)
+        _move(folder / EARLIER, folder)
         shutil.rmtree(folder / EARLIER, ignore_errors=True)
     os.replace(folder / ASIDE, folder / RESULT)
 
@@ -95,40 +95,29 @@ def forget(folder: Path) -> None:
     shutil.rmtree(folder / EARLIER, ignore_errors=True)
 
 
-def standing(folder: Path) -> Path | None:
-    """Return the path of a run's result, current or set aside; skip an empty one (`date_back`)."""
+def _standing(folder: Path) -> Path | None:
+    """Return the path of a run's result, current or set aside; skip an empty one (`_date_back`)."""
     paths = (folder / RESULT, folder / ASIDE, folder / EARLIER / ASIDE)
     return next((path for path in paths if path.is_file() and path.stat().st_size), None)
 
 
-def fits(spec: Spec, below: DataRoots | None = None) -> bool:
-    """Return whether the result that was set aside belongs to this run: same settings, and not
-    older than the runs that it starts from."""
-    path = standing(spec.folder)
+def _restorable(spec: Spec, other_settings: bool, below: DataRoots | None = None) -> bool:
+    """Return whether a result was set aside that can be restored: made with the settings of this
+    run, and not older than the runs that it starts from.
+
+    other_settings: one made with others too. No current run would mistake it for its own.
+    """
+    path = _standing(spec.folder)
     if path is None or path.name == RESULT:
         return False
     try:
         if results.difference(results.read(path), spec, below):
-            return False
-        parent_results = [standing(parent) for parent in spec.parents]
-        return all(
-            parent_result is not None
-            and parent_result.stat().st_mtime_ns <= path.stat().st_mtime_ns
-            for parent_result in parent_results
-        )
+            return other_settings
+        parents = [_standing(parent) for parent in spec.parents]
+        age = path.stat().st_mtime_ns
+        return all(parent and parent.stat().st_mtime_ns <= age for parent in parents)
     except (OSError, UsageError):
         return False
-
-
-def differs(spec: Spec) -> bool:
-    """Return whether the result that was set aside was made with other settings. It can be
-    restored, because no current run would mistake it for its own."""
-    path = standing(spec.folder)
-    return (
-        path is not None
-        and path.name == ASIDE
-        and bool(results.difference(results.read(path), spec))
-    )
 
 
 @contextmanager
@@ -139,14 +128,13 @@ def keeping(spec: Spec) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        if fits(spec) or differs(spec):
+        if _restorable(spec, other_settings=True):
             _take_back(spec.folder)
         raise
     forget(spec.folder)
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(NamedTuple):
     """The folders of a study's results that change when the study is run.
 
     stale: made with other settings or data, or unreadable; these runs are repeated. after: repeated
@@ -167,20 +155,17 @@ def plan(study: Study) -> Plan:
         state = results.state(spec, below)
         if grounded and state.state == "done":
             steps[spec.folder] = "done"
-        elif grounded and fits(spec, below):
+        elif grounded and _restorable(spec, other_settings=False, below=below):
             steps[spec.folder] = "back"
         elif not (spec.folder / RESULT).exists():
             steps[spec.folder] = "missing"
         else:
-            steps[spec.folder] = (
-                "after" if state.state == "done" or state.reason.startswith(STARTS) else "stale"
-            )
-    return Plan(
-        *(
-            tuple(folder for folder, step in steps.items() if step == name)
-            for name in ("stale", "after", "back")
-        )
+            repeated = state.state == "done" or state.reason.startswith(STARTS)
+            steps[spec.folder] = "after" if repeated else "stale"
+    by_step = (
+        tuple(folder for folder, step in steps.items() if step == name) for name in Plan._fields
     )
+    return Plan(*by_step)
 
 
 def prepare(study: Study) -> Plan:
@@ -194,14 +179,14 @@ def prepare(study: Study) -> Plan:
     for folder in planned.back:
         _put_back(folder)
     if study.on_hub and not study.reference:
-        date_back(study.specs[0].folder / RESULT, study)
+        _date_back(study.specs[0].folder / RESULT, study)
     return planned
 
 
 def _put_back(folder: Path) -> None:
     """Call `_take_back`, unless another process is at work in the folder or a new result exists."""
     with held(folder) as acquired:
-        if acquired and standing(folder) not in (None, folder / RESULT):
+        if acquired and _standing(folder) not in (None, folder / RESULT):
             _take_back(folder)
 
 
@@ -211,15 +196,13 @@ def prepared(study: Study) -> Iterator[Plan]:
     try:
         yield prepare(study)
     finally:
-        back = plan(study).back
         for spec in study.specs:
-            if standing(spec.folder) == spec.folder / ASIDE and (
-                spec.folder in back or differs(spec)
-            ):
+            not_begun = _standing(spec.folder) == spec.folder / ASIDE
+            if not_begun and _restorable(spec, other_settings=True):
                 _put_back(spec.folder)
 
 
-def date_back(fetched: Path, study: Study) -> None:
+def _date_back(fetched: Path, study: Study) -> None:
     """Replace the result of the fetched data by an empty one with the oldest possible date if the
     data have to be fetched again and finished runs depend on them.
 

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TextIO
@@ -19,8 +19,8 @@ from xstilts_core.files import disk, locks
 from xstilts_core.files.paths import home, search_path
 from xstilts_core.jobs import aside, cluster, sharing, stopping
 from xstilts_core.jobs.kernel_server import serving
-from xstilts_core.jobs.runner import visible_gpus
-from xstilts_core.study import Study, overrides
+from xstilts_core.jobs.machine import cores, visible_gpus
+from xstilts_core.study import Study, study_file
 
 LOG = "grid.log"
 _LINES_SHOWN = 15
@@ -29,19 +29,6 @@ _MOST_PER_CORE, _MOST_IN_QUEUE = 4, 10_000
 # The processes below a killed driver end within a second or two.
 _SECONDS_TO_END, _SECONDS_TO_FOLLOW = 15, 5
 Follow = Callable[["subprocess.Popen[bytes]"], object]
-
-
-def cores() -> int:
-    """Return the number of cores that this process may use: its CPU affinity, or a container's
-    quota if that is smaller."""
-    count = (
-        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    )
-    try:
-        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text(encoding="ascii").split()
-        return max(1, min(count, int(quota) // int(period)))
-    except (OSError, ValueError):
-        return count
 
 
 def usual_jobs(profile: str = "local") -> int:
@@ -107,16 +94,11 @@ def executor(profile: str) -> str:
     return cluster.executor(_profile_folder(profile))
 
 
-def wait_for_jobs(study: Study, profile: str, say: Callable[[str], object]) -> cluster.Queue | None:
-    """On Slurm, wait for the jobs of a killed driver and return the queue to follow; return None
-    for other executors."""
-    if executor(profile) != "slurm":
-        return None
-    seconds = float(
-        cluster.settings(_profile_folder(profile)).get("seconds-between-status-checks", 10)
-    )
-    cluster.wait(study, seconds, say)
-    return cluster.Queue(study, seconds)
+def wait_for_jobs(study: Study, profile: str, say: Callable[[str], object]) -> None:
+    """On Slurm, wait for the jobs of a killed driver."""
+    if executor(profile) == "slurm":
+        options = cluster.settings(_profile_folder(profile))
+        cluster.wait(study, float(options.get("seconds-between-status-checks", 10)), say)
 
 
 def command(
@@ -144,61 +126,31 @@ def command(
 
     partial: only the reports, over the finished runs, and again if their notebooks have changed.
     again: existing results to repeat, below the study's folder; the fetched data are one of them if
-    more have to be fetched (aside.date_back).
+    more have to be fetched (aside.prepare).
     """
     if not (home() / "Snakefile").is_file():
         raise UsageError(
             f"no Snakefile in {home()}: run this in a project (`xstilts init DIR` makes one)"
         )
-    paths = {
-        "home": str(home()),
-        "study": study.file,
-        "outputs": study.outputs,
-        "data_root": study.data_root,
-        "source": study.source,
+    settings = {
+        name: getattr(study, name) for name in ("outputs", "data_root", "source", "encoder")
     }
-    settings = json.dumps(
-        {**paths, "encoder": study.encoder, "threads": threads(jobs), "partial": int(partial)}
-    )
-    job_options = (
-        ["--cores", str(jobs * threads(jobs))]
-        if executor(profile) == "local"
-        else ["--jobs", str(jobs)]
-    )
-    executor_options = cluster.arguments(study, _profile_folder(profile))
-    data_spec = study.specs[0] if study.on_hub and not partial else None
-    again = (
-        [*again, "data/result.json"]
-        if data_spec and results.state(data_spec).state != "done"
-        else again
-    )
-    triggers = (
-        ("mtime", "input", "params", "--allowed-rules", "reports", "report")
-        if partial
-        else ("mtime", "input")
-    )
-    return [
-        *(sys.executable, "-m", "xstilts_core.jobs.lifeline", str(os.getpid())),
-        *(
-            "snakemake",
-            *targets,
-            "--snakefile",
-            str(home() / "Snakefile"),
-            "--directory",
-            str(folder or study.root),
-        ),
-        *(
-            "--profile",
-            str(_profile_folder(profile)),
-            *job_options,
-            *executor_options,
-            "--nolock",
-            "--ignore-incomplete",
-            "--keep-incomplete",
-        ),
-        *("--rerun-triggers", *triggers, *(["--forcerun", *again] if again else [])),
-        *("--config", f"grid={base64.urlsafe_b64encode(settings.encode()).decode()}"),
-    ]
+    settings |= {"home": str(home()), "study": study.file}
+    settings |= {"threads": threads(jobs), "partial": int(partial)}
+    fetches = study.on_hub and not partial and results.state(study.specs[0]).state != "done"
+    again = [*again, *(["data/result.json"] if fetches else [])]
+    local, profile_folder = executor(profile) == "local", _profile_folder(profile)
+    call = [sys.executable, "-m", "xstilts_core.jobs.lifeline", str(os.getpid()), "snakemake"]
+    call += [*targets, "--snakefile", str(home() / "Snakefile")]
+    call += ["--directory", str(folder or study.root), "--profile", str(profile_folder)]
+    call += ["--cores", str(jobs * threads(jobs))] if local else ["--jobs", str(jobs)]
+    call += cluster.arguments(study, profile_folder)
+    call += ["--nolock", "--ignore-incomplete", "--keep-incomplete"]
+    call += ["--rerun-triggers", "mtime", "input"]
+    call += ["params", "--allowed-rules", "reports", "report"] if partial else []
+    call += ["--forcerun", *again] if again else []
+    grid = base64.urlsafe_b64encode(json.dumps(settings).encode()).decode()
+    return [*call, "--config", f"grid={grid}"]
 
 
 @contextmanager
@@ -231,10 +183,11 @@ def only_grid(study: Study) -> Iterator[TextIO]:
         sharing.require_own_folder(study)
         with suppress(OSError):  # the first run reports a full disk
             results.write_text(study.root / sharing.OWNER, f"{sharing.written_in(study)}\n")
-            (study.root / overrides.FILE).unlink(missing_ok=True)
+            (study.root / study_file.OVERRIDES).unlink(missing_ok=True)
             if study.given:
                 results.write_text(
-                    study.root / overrides.FILE, overrides.text(study.file, study.given)
+                    study.root / study_file.OVERRIDES,
+                    study_file.overrides_text(study.file, study.given),
                 )
         _wait_for_runs(study)
         try:
@@ -259,22 +212,19 @@ def _wait_for_runs(study: Study, seconds: float = _SECONDS_TO_END) -> None:
         time.sleep(0.2)
 
 
-@contextmanager
 def kernels(
     jobs: int, profile: str, offline: bool = False, training: bool = True
-) -> Iterator[None]:
+) -> AbstractContextManager[None]:
     """Run a server of ready kernels beside a grid on this machine; the jobs of a cluster start
     their own.
 
     offline: the kernels must not access the hub. training: some of the kernels train.
     """
-    if profile == "local":
-        from xstilts_core.jobs.kernel import environment
+    if profile != "local":
+        return nullcontext()
+    from xstilts_core.jobs.kernel import environment
 
-        with serving(environment(threads(jobs), offline=offline), training):
-            yield
-    else:
-        yield
+    return serving(environment(threads(jobs), offline=offline), training)
 
 
 def environment() -> dict[str, str]:
@@ -323,20 +273,16 @@ def why_stopped(study: Study, code: int) -> str:
 def standing(study: Study) -> list[dict[str, str | None]]:
     """Return folder, state, reason and executed notebook (None if there is none) of each run,
     without changing any file."""
-    queued, rows = cluster.Queue(study).look(), []
-    for folder_state in results.states(study.specs):
-        state, spec = cluster.seen(folder_state, queued), folder_state.spec
-        notebook = spec.folder / results.NOTEBOOK
-        notebook_path = str(notebook) if notebook.is_file() else None
-        rows.append(
-            {
-                "folder": str(spec.folder.relative_to(study.root)),
-                "state": state.state,
-                "reason": state.reason,
-                "notebook": notebook_path,
-            }
-        )
-    return rows
+    return [
+        {
+            "folder": str(run.spec.folder.relative_to(study.root)),
+            "state": run.state,
+            "reason": run.reason,
+            "notebook": str(notebook) if notebook.is_file() else None,
+        }
+        for run in results.states(study.specs)
+        for notebook in [run.spec.folder / results.NOTEBOOK]
+    ]
 
 
 def at_work(study: Study) -> str:
@@ -353,10 +299,7 @@ def dry_run(study: Study, jobs: int, profile: str) -> str:
     The results that a run would set aside first still exist, so Snakemake is told to repeat them.
     """
     plan = aside.plan(study)
-    again = [
-        str((folder / results.RESULT).relative_to(study.root))
-        for folder in (*plan.stale, *plan.after)
-    ]
+    results_before = (folder / results.RESULT for folder in (*plan.stale, *plan.after))
     # An empty folder stands in for a study's folder that does not exist yet.
     with TemporaryDirectory() as empty:
         folder = study.root if study.root.is_dir() else Path(empty)
@@ -367,20 +310,16 @@ def dry_run(study: Study, jobs: int, profile: str) -> str:
             jobs,
             profile,
             folder=folder,
-            again=again,
+            again=[str(path.relative_to(study.root)) for path in results_before],
         )
         call += ["--dry-run", "--quiet", "rules"]
         planned = subprocess.run(
             call, capture_output=True, encoding="utf-8", errors="replace", env=environment()
         )
-    rule_counts = [
-        words
-        for line in planned.stdout.splitlines()
-        if len(words := line.split()) == 2 and words[1].isdigit()
-    ]
     if planned.returncode:
         raise UsageError(f"Snakemake cannot plan this study:\n{planned.stdout}{planned.stderr}")
-    jobs_by_rule = (
-        f"{rule} {count}" for rule, count in rule_counts if rule not in ("grid", "reports", "total")
-    )
+    rows = (line.split() for line in planned.stdout.splitlines())
+    counts = (row for row in rows if len(row) == 2 and row[1].isdigit())
+    others = ("grid", "reports", "total")
+    jobs_by_rule = [" ".join(row) for row in counts if row[0] not in others]
     return ", ".join(dict.fromkeys(jobs_by_rule)) or "nothing"

@@ -9,7 +9,7 @@ A folder of reference/ has two compressed files of JSON lines for each seed:
                            and stats, their sufficient statistics, column by column
 
 The folder also has study.yaml, the study's file, and README.md and plain tables made from the files
-above (cards.reference_card). A seed that was run on another machine therefore adds files and leaves
+above (publish/cards.py). A seed that was run on another machine therefore adds files and leaves
 the others unchanged, byte for byte.
 """
 
@@ -20,7 +20,7 @@ import os
 import shutil
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +34,7 @@ from xstilts_core.study.identity import STARTS, Identity
 from xstilts_core.study.spec import SPECS, DataSpec, Spec
 from xstilts_core.study.study_kinds import RUNS, STUDY, reference_folder, reference_seeds
 
-ITEMS = "seed{}.items.jsonl.gz"
+_ITEMS = "seed{}.items.jsonl.gz"
 # The file with the digest of the packed files that a study's folder was unpacked from.
 _UNPACKED = ".reference"
 _PREDICTIONS = "predictions"
@@ -42,21 +42,7 @@ _ENDING = ".jsonl.gz"
 Line = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class _Seed:
-    """The kept runs of a seed. runs: line by folder below outputs/<study>. items: line by (task,
-    language, folder)."""
-
-    runs: dict[str, Line] = field(default_factory=dict)
-    items: dict[tuple[str, str, str], Line] = field(default_factory=dict)
-
-
-def _result_of(line: Line) -> Result:
-    """Return the result of a kept run."""
-    return results.parsed(line["result"], Path(line["folder"]))
-
-
-def lines(path: Path) -> list[Line]:
+def _lines(path: Path) -> list[Line]:
     """Return the lines of a compressed file of JSON lines; raise UsageError if the file is not
     one."""
     try:
@@ -69,42 +55,54 @@ def lines(path: Path) -> list[Line]:
         ) from None
 
 
-def write_lines(path: Path, found: list[Line]) -> None:
+def _write_lines(path: Path, lines: list[Line]) -> None:
     """Write the lines atomically, unless the file has them already: another machine's zlib may
     compress the same lines to different bytes."""
-    if path.is_file() and lines(path) == found:
+    if path.is_file() and _lines(path) == lines:
         return
     text = "".join(
         json.dumps(line, ensure_ascii=False, allow_nan=False, separators=(",", ":")) + "\n"
-        for line in found
+        for line in lines
     )
     temporary = path.with_name(f".{path.name}{TEMPORARY}")
     temporary.write_bytes(gzip.compress(text.encode("utf-8"), mtime=0))
     os.replace(temporary, path)
 
 
-def read(folder: Path, seed: int) -> _Seed:
-    """Return what is kept of a seed, or an empty `_Seed`."""
-    kept = _Seed()
-    if (folder / RUNS.format(seed)).is_file():
-        kept.runs.update({line["folder"]: line for line in lines(folder / RUNS.format(seed))})
-        ids: list[Any] = []
-        for line in lines(folder / ITEMS.format(seed)):
-            ids = line.setdefault("ids", ids)
-            kept.items[line["task"], line["language"], line["folder"]] = line
-    return kept
+def _read(folder: Path, seed: int) -> dict[str, Line]:
+    """Return the kept runs of a seed by folder below outputs/<study>, each with its `items`."""
+    if not (folder / RUNS.format(seed)).is_file():
+        return {}
+    runs = {line["folder"]: {**line, "items": []} for line in _lines(folder / RUNS.format(seed))}
+    ids: list[Any] = []
+    for item in _lines(folder / _ITEMS.format(seed)):
+        ids = item.setdefault("ids", ids)
+        if item["folder"] in runs:
+            runs[item["folder"]]["items"].append(item)
+    return runs
 
 
-def write(folder: Path, seed: int, kept: _Seed) -> None:
+def _write(folder: Path, seed: int, runs: Mapping[str, Line]) -> None:
     """Write the files of a seed, items first: a seed counts as kept once its runs are."""
-    items, previous_ids = [], None
-    for _, line in sorted(kept.items.items()):
-        items.append(
-            {name: value for name, value in line.items() if name != "ids" or value != previous_ids}
-        )
-        previous_ids = line["ids"]
-    write_lines(folder / ITEMS.format(seed), items)
-    write_lines(folder / RUNS.format(seed), [line for _, line in sorted(kept.runs.items())])
+    items = sorted(
+        (item for line in runs.values() for item in line["items"]),
+        key=lambda item: (item["task"], item["language"], item["folder"]),
+    )
+    previous = [None, *(item["ids"] for item in items)]
+    _write_lines(
+        folder / _ITEMS.format(seed),
+        [
+            {name: value for name, value in item.items() if name != "ids" or value != ids}
+            for item, ids in zip(items, previous, strict=False)
+        ],
+    )
+    _write_lines(
+        folder / RUNS.format(seed),
+        [
+            {name: value for name, value in line.items() if name != "items"}
+            for _, line in sorted(runs.items())
+        ],
+    )
 
 
 # ---- packing
@@ -126,12 +124,16 @@ def pack(study: Study, folder: Path) -> list[str]:
             f"{study.name}: no run is finished below {study.root}: xstilts run {study.name}"
         )
     seeds = {
-        seed: read(folder, seed)
+        seed: _read(folder, seed)
         for seed in {*reference_seeds(folder), *(spec.seed for spec in finished)}
     }
-    known_results = {
-        alike(name): _result_of(line) for kept in seeds.values() for name, line in kept.runs.items()
+    known = {
+        name: results.parsed(line["result"], Path(name))
+        for runs in seeds.values()
+        for name, line in runs.items()
     }
+    # A run without the folder of its seed: what the repetitions with other seeds share.
+    alike = {name.rpartition("/")[0]: result for name, result in known.items()}
     # An encoder in a local folder keeps its name from the study's file; its fingerprint identifies
     # it.
     replacements = {
@@ -142,27 +144,17 @@ def pack(study: Study, folder: Path) -> list[str]:
     added = []
     for spec in finished:
         name, result = str(spec.folder.relative_to(study.root)), results.read(spec.folder / RESULT)
-        _require_same(known_results.setdefault(alike(name), result), result, name)
-        if name in (kept := seeds[spec.seed]).runs:
-            _require_same(_result_of(kept.runs[name]), result, name)
+        _require_same(alike.setdefault(name.rpartition("/")[0], result), result, name)
+        if name in known:
+            _require_same(known[name], result, name)
             continue
-        kept.runs[name] = _run_line(spec, name, result, replacements)
-        new_items = [
-            _item_line(path, name)
-            for path in sorted((spec.folder / _PREDICTIONS).glob(f"*{_ENDING}"))
-        ]
-        kept.items.update({(line["task"], line["language"], name): line for line in new_items})
+        seeds[spec.seed][name] = _line(spec, name, result, replacements)
         added.append(name)
     folder.mkdir(parents=True, exist_ok=True)
-    for seed, kept in seeds.items():
-        write(folder, seed, kept)
+    for seed, runs in seeds.items():
+        _write(folder, seed, runs)
     shutil.copyfile(study.file, folder / STUDY)
     return added
-
-
-def alike(name: str) -> str:
-    """Return the part of a run's name that its repetitions with other seeds share."""
-    return name.rpartition("/")[0]
 
 
 def _of_seed(made: Identity, seed: int) -> Identity:
@@ -174,77 +166,74 @@ def _of_seed(made: Identity, seed: int) -> Identity:
     )
 
 
-def _require_same(kept: Result, found: Result, name: str) -> None:
-    """Raise UsageError if the run that was found differs from the kept one, apart from its seed."""
-    kept_identity, found_identity = _of_seed(kept.identity, 0), _of_seed(found.identity, 0)
-    reason = identity.difference(kept_identity, found_identity)
-    kept_digests, found_digests = (
-        {path: digest for path, (_, _, digest) in made.files.items()}
-        for made in (kept_identity, found_identity)
-    )
-    if not reason and (
-        changed := sorted(
-            path
-            for path in {*kept_digests, *found_digests}
-            if kept_digests.get(path) != found_digests.get(path)
-        )
-    ):
+def _require_same(kept: Result, result: Result, name: str) -> None:
+    """Raise UsageError if a run differs from the kept one, apart from its seed."""
+    before, now = (_of_seed(run.identity, 0) for run in (kept, result))
+    reason = identity.difference(before, now)
+    digests = [
+        {(path, digest) for path, (_, _, digest) in made.files.items()} for made in (before, now)
+    ]
+    if not reason and (changed := sorted({path for path, _ in digests[0] ^ digests[1]})):
         reason = f"made with other rows of {', '.join(changed[:3])}"
-    if not reason and kept.spec["seed"] == found.spec["seed"] and kept.scores != found.scores:
+    if not reason and kept.spec["seed"] == result.spec["seed"] and kept.scores != result.scores:
         reason = "made with the same settings but has different scores"
     if reason:
-        kept_run, found_run = (
-            f"{result.identity.run} of {_made_at(result)}" for result in (kept, found)
+        kept_run, run = (
+            f"{made.identity.run} of commit {made.provenance.get('commit', '')[:12] or 'unknown'} "
+            f"on {made.provenance.get('device', 'unknown')}"
+            for made in (kept, result)
         )
         explanation = reason if reason.startswith(STARTS) else f"it was {reason}"
         raise UsageError(
-            f"{name} ({found_run}) differs from the kept run ({kept_run}): {explanation}; "
+            f"{name} ({run}) differs from the kept run ({kept_run}): {explanation}; "
             "no run was added"
         )
 
 
-def _made_at(result: Result) -> str:
-    """Return commit and device of a run, in words."""
-    facts = result.provenance
-    return f"commit {facts.get('commit', '')[:12] or 'unknown'} on {facts.get('device', 'unknown')}"
-
-
-def _run_line(spec: Spec, name: str, result: Result, places: Mapping[str, str]) -> Line:
-    """Return the line of a run. places: what replaces the folders of the machine that ran it."""
-    content = neutral(json.loads(json.dumps(asdict(result))), places)
+def _line(spec: Spec, name: str, result: Result, replacements: Mapping[str, str]) -> Line:
+    """Return the line of a run and those of its items. replacements: what replaces the folders of
+    the machine that ran it."""
     log: list[Line] = []
     with suppress(FileNotFoundError):
         for text in (spec.folder / LOG).read_text(encoding="utf-8").splitlines():
             with suppress(ValueError):  # the line is truncated
                 log.append({key: value for key, value in json.loads(text).items() if key in LOGGED})
-    return {"folder": name, "result": content, "log": log}
+    paths = sorted((spec.folder / _PREDICTIONS).glob(f"*{_ENDING}"))
+    return {
+        "folder": name,
+        "result": _neutral(json.loads(results.text(result)), replacements),
+        "log": log,
+        "items": [_item_line(path, name) for path in paths],
+    }
 
 
-def neutral(content: Any, places: Mapping[str, str]) -> Any:
+def _neutral(content: Any, replacements: Mapping[str, str]) -> Any:
     """Return the content with the values of these keys replaced at any depth."""
     if isinstance(content, dict):
         return {
-            key: places[key] if key in places else neutral(value, places)
+            key: replacements.get(key, _neutral(value, replacements))
             for key, value in content.items()
         }
-    return [neutral(value, places) for value in content] if isinstance(content, list) else content
+    if isinstance(content, list):
+        return [_neutral(value, replacements) for value in content]
+    return content
 
 
 def _item_line(path: Path, name: str) -> Line:
     """Return the line of a file of predictions, with whole numbers as integers."""
-    head, *rows = lines(path)
+    head, *rows = _lines(path)
     task, language = path.name.removesuffix(_ENDING).split(".", 1)
-    columns = [
-        [int(value) if value == int(value) else value for value in column]
-        for column in zip(*(row["stats"] for row in rows), strict=True)
-    ]
-    key = {"folder": name, "task": task, "language": language}
     return {
-        **key,
+        "folder": name,
+        "task": task,
+        "language": language,
         "columns": head["columns"],
         "metric": head["metric"],
         "ids": [row["id"] for row in rows],
-        "stats": columns,
+        "stats": [
+            [int(value) if value == int(value) else value for value in column]
+            for column in zip(*(row["stats"] for row in rows), strict=True)
+        ],
     }
 
 
@@ -258,75 +247,49 @@ def unpack(study: Study) -> None:
     The caller holds the folder's lock. Whatever was not kept of a run stays absent: the files of
     predictions have no gold answers and no predictions.
     """
-    folder = reference_folder(study.reference)
-    stamp = digest(folder)
-    with suppress(FileNotFoundError):
-        if (study.root / _UNPACKED).read_text(encoding="ascii") == stamp:
+    folder, stamp = reference_folder(study.reference), study.root / _UNPACKED
+    # The digest changes with what is kept and with how it is unpacked.
+    digest = hashlib.sha256(b"1")
+    for path in [folder / STUDY, *sorted(folder.glob(f"*{_ENDING}"))]:
+        digest.update(path.read_bytes())
+    if stamp.is_file():
+        if stamp.read_text(encoding="ascii") == digest.hexdigest():
             return
         for phase in SPECS:
             shutil.rmtree(study.root / phase, ignore_errors=True)
-    seeds = {seed: read(folder, seed) for seed in study.seeds}
+    seeds = {seed: _read(folder, seed) for seed in study.seeds}
+    local = {"study": study.name, "outputs": study.outputs, "encoder": study.encoder}
     # Parents come first, so that no result is older than those of the runs that it starts from.
     for spec in study.specs:
-        if line := seeds[spec.seed].runs.get(str(spec.folder.relative_to(study.root))):
-            spec.folder.mkdir(parents=True, exist_ok=True)
-            if line["log"]:
-                (spec.folder / LOG).write_text(
-                    "".join(json.dumps(entry) + "\n" for entry in line["log"]), encoding="utf-8"
-                )
-            for item in (
-                item
-                for (_, _, name), item in seeds[spec.seed].items.items()
-                if name == line["folder"]
-            ):
-                _write_items(
-                    spec.folder / _PREDICTIONS / f"{item['task']}.{item['language']}{_ENDING}",
-                    item,
-                    study.reference,
-                )
-            local_values = {"study": study.name, "outputs": study.outputs, "encoder": study.encoder}
-            content = line["result"]
-            local_parts = {
-                "spec": {
-                    **content["spec"],
-                    **{key: value for key, value in local_values.items() if key in content["spec"]},
-                },
-                "provenance": {**content["provenance"], REFERENCE: study.reference},
-            }
-            (spec.folder / RESULT).write_text(
-                json.dumps({**content, **local_parts}, indent=1, ensure_ascii=False) + "\n",
-                encoding="utf-8",
-            )
-    results.write_text(study.root / _UNPACKED, stamp)
+        line = seeds[spec.seed].get(str(spec.folder.relative_to(study.root)))
+        if line is None:
+            continue
+        spec.folder.mkdir(parents=True, exist_ok=True)
+        if line["log"]:
+            log = "".join(json.dumps(entry) + "\n" for entry in line["log"])
+            (spec.folder / LOG).write_text(log, encoding="utf-8")
+        for item in line["items"]:
+            _write_items(spec.folder / _PREDICTIONS, item, study.reference)
+        content = line["result"]
+        content["spec"] |= {key: local[key] for key in content["spec"].keys() & local.keys()}
+        content["provenance"][REFERENCE] = study.reference
+        text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+        (spec.folder / RESULT).write_text(text, encoding="utf-8")
+    results.write_text(stamp, digest.hexdigest())
 
 
-def digest(folder: Path) -> str:
-    """Return a digest that changes with what is kept and with how it is unpacked."""
-    hasher = hashlib.sha256(b"1")
-    for path in [folder / STUDY, *sorted(folder.glob(f"*{_ENDING}"))]:
-        hasher.update(path.read_bytes())
-    return hasher.hexdigest()
-
-
-def _write_items(path: Path, item: Line, reference: str) -> None:
+def _write_items(folder: Path, item: Line, reference: str) -> None:
     """Write a file of predictions that has only statistics, as its first line states."""
     head = {"columns": item["columns"], "metric": item["metric"], REFERENCE: reference}
-    rows = [
+    rows = (
         {"id": name, "stats": stats}
         for name, stats in zip(item["ids"], zip(*item["stats"], strict=True), strict=True)
-    ]
-    path.parent.mkdir(exist_ok=True)
+    )
     text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in (head, *rows))
-    path.write_bytes(gzip.compress(text.encode("utf-8"), compresslevel=1, mtime=0))
-
-
-def require_answers(head: Line, path: Path) -> None:
-    """Raise UsageError if the first line of a file of predictions marks it as having no answers."""
-    if kept := head.get(REFERENCE):
-        raise UsageError(
-            f"{path}: {reference_folder(kept)} has no texts, gold answers or predictions: "
-            "run that study yourself"
-        )
+    folder.mkdir(exist_ok=True)
+    (folder / f"{item['task']}.{item['language']}{_ENDING}").write_bytes(
+        gzip.compress(text.encode("utf-8"), compresslevel=1, mtime=0)
+    )
 
 
 def ready(study: Study) -> Study:

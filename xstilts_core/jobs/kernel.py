@@ -21,18 +21,11 @@ from traitlets.config import Config
 
 from xstilts_core.files import locks
 from xstilts_core.files.paths import search_path
-from xstilts_core.jobs.kernel_server import ADDRESS, socket_base
+from xstilts_core.jobs.kernel_server import ADDRESS, THREADS, socket_base
 
 PREFIX = "xstilts-sockets-"
 LOCK = "lock"
 LEFT_AFTER_SECONDS = 60
-THREADS = (
-    "OMP_NUM_THREADS",
-    "MKL_NUM_THREADS",
-    "OPENBLAS_NUM_THREADS",
-    "NUMEXPR_NUM_THREADS",
-    "RAYON_NUM_THREADS",
-)
 # Spinning threads of parallel runs starve each other; passive waiting keeps four runs on four cores
 # at full speed. Progress bars are useless in a saved notebook, where they stay at 0 %. The
 # debugger, which nobody attaches, would warn that it may miss lines.
@@ -65,11 +58,10 @@ class RunKernelManager(AsyncKernelManager):
     def kernel_spec(self) -> KernelSpec:
         # The kernel's log goes to the terminal. Below this level, every shutdown appears as an
         # error.
-        direct_start = ["xstilts_core.jobs.lifeline", str(os.getpid()), "ipykernel_launcher"]
-        start = (
-            ["xstilts_core.jobs.kernel_server", "start"] if ADDRESS in os.environ else direct_start
-        )
-        command = [sys.executable, "-m", *start, "-f", "{connection_file}", "--log-level=CRITICAL"]
+        server = ["xstilts_core.jobs.kernel_server", "start"]
+        module = server if ADDRESS in os.environ else ["ipykernel_launcher"]
+        lifeline = [sys.executable, "-m", "xstilts_core.jobs.lifeline", str(os.getpid())]
+        command = [*lifeline, *module, "-f", "{connection_file}", "--log-level=CRITICAL"]
         return KernelSpec(
             argv=command, display_name="Python 3", language="python", env=dict(self.environment)
         )

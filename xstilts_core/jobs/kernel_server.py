@@ -8,19 +8,19 @@ its standard streams, open locks and signals, and ends when the kernel ends. If 
 kernel dies with it. If no server answers (on a cluster, or for a single notebook), `start` becomes
 an ordinary kernel.
 
-The server only imports. It computes nothing, opens no CUDA device and starts no thread, so that a
-fork of it is as good as a new process. (The allocator of pyarrow, which pandas loads, has a
-background thread, and stops it in a fork.)
+The server only imports and forks. It computes nothing, opens no CUDA device and starts no thread,
+so that a fork of it is as good as a new process. (The allocator of pyarrow, which pandas loads, has
+a background thread, and stops it in a fork.) Each kernel is the child of a fork that waits for it
+and for the process that represents it.
 """
 
 import gc
 import json
 import os
-import selectors
+import runpy
 import shutil
 import signal
 import socket
-import struct
 import subprocess
 import sys
 import tempfile
@@ -30,18 +30,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+
+from xstilts_core.jobs import lifeline
 
 ADDRESS = "XSTILTS_KERNEL_SERVER"
-# Variables that must be equal in server and kernel, because libraries read them on import.
 THREADS = (
     "OMP_NUM_THREADS",
-    "OMP_WAIT_POLICY",
-    "GOMP_SPINCOUNT",
     "MKL_NUM_THREADS",
     "OPENBLAS_NUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+    "RAYON_NUM_THREADS",
 )
-_FIXED = (*THREADS, "PYTHONHASHSEED", "HF_HUB_OFFLINE")
+# Variables that must be equal in server and kernel, because libraries read them on import.
+_FIXED = (*THREADS, "OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "PYTHONHASHSEED", "HF_HUB_OFFLINE")
 _TRAINING = (
     "torch",
     "transformers.models.auto.modeling_auto",
@@ -72,117 +73,66 @@ _REPORTING = (
 _WATCH_SECONDS = 1.0
 _MOST_BYTES = 2**20
 _MOST_DESCRIPTORS = 64
+_LAUNCHER = "ipykernel_launcher"
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 # A unix socket's path may have 107 bytes, including the "-5" for a kernel's port.
 _SOCKET_PATH_BYTES = 100
 
 
-def fixed(environment: dict[str, str]) -> list[str | None]:
+def fixed(environment: Mapping[str, str]) -> list[str | None]:
     return [environment.get(name) for name in _FIXED]
 
 
-def inherited() -> list[int]:
+def _socket() -> socket.socket:
+    """Return a socket that keeps messages whole. Without such sockets (macOS), there is no
+    server."""
+    return socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+
+
+def _inherited() -> list[int]:
     """Return the standard streams and the descriptors marked as inheritable, such as the lock of
     the run's folder, which is held until the kernel ends."""
-    descriptors = [0, 1, 2]
-    for number in (
-        sorted(int(name) for name in os.listdir("/proc/self/fd"))
-        if os.path.isdir("/proc/self/fd")
-        else ()
-    ):
-        with suppress(OSError):  # the descriptor that listed the folder is closed
-            if number > 2 and os.get_inheritable(number):
+    descriptors = []
+    for number in range(_MOST_DESCRIPTORS):
+        with suppress(OSError):  # it is not open
+            if os.get_inheritable(number):
                 descriptors.append(number)
-    return descriptors[:_MOST_DESCRIPTORS]
-
-
-def _become_kernel(parent: int, arguments: Sequence[str]) -> None:
-    """Turn this process into an ordinary kernel, which ends with its runner `parent`."""
-    os.environ.pop(ADDRESS, None)
-    os.execv(
-        sys.executable,
-        [
-            sys.executable,
-            "-m",
-            "xstilts_core.jobs.lifeline",
-            str(parent),
-            "ipykernel_launcher",
-            *arguments,
-        ],
-    )
+    return descriptors
 
 
 def start(arguments: Sequence[str]) -> int:
     """Represent a kernel that the server forks, and return its exit code. Become a kernel if no
     server answers."""
-    # jupyter_client names the parent, which may have been killed already.
-    parent = int(os.environ.get("JPY_PARENT_PID", os.getppid()))
-    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
-        connection.connect(os.environ.get(ADDRESS, ""))
-        request = {
-            "arguments": list(arguments),
-            "environment": dict(os.environ),
-            "folder": os.getcwd(),
-        }
-        message = json.dumps(request).encode()
-        socket.send_fds(connection, [struct.pack("!I", len(message))], inherited())
-        connection.sendall(message)
-        answer = connection.recv(4)
-    except OSError:
-        answer = b""
-    if len(answer) < 4:
-        connection.close()
-        _become_kernel(parent, arguments)
-    kernel = struct.unpack("!i", answer)[0]
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        server = _socket()
+        server.connect(os.environ.pop(ADDRESS, ""))
+        request = json.dumps((list(arguments), dict(os.environ), os.getcwd()))
+        socket.send_fds(server, [request.encode()], _inherited())
+        kernel = int(server.recv(_MOST_BYTES))
+    except (OSError, ValueError):
+        sys.argv = [_LAUNCHER, *arguments]
+        runpy.run_module(_LAUNCHER, run_name="__main__", alter_sys=True)
+        return 0
+    for number in _SIGNALS:
         signal.signal(number, lambda name, _: os.kill(kernel, name))
-    connection.settimeout(_WATCH_SECONDS)
-    while True:
-        try:
-            status = connection.recv(4)
-            break
-        except TimeoutError:
-            # If the notebook's runner was killed, closing the connection ends the kernel.
-            if os.getppid() != parent:
-                return 1
-    if len(status) < 4:
-        return 1
-    code = os.waitstatus_to_exitcode(struct.unpack("!i", status)[0])
+    status = server.recv(_MOST_BYTES)
+    code = os.waitstatus_to_exitcode(int(status)) if status else 1
     if code < 0:
-        if -code not in (signal.SIGKILL, signal.SIGSTOP):
+        with suppress(OSError):  # SIGKILL has no handler
             signal.signal(-code, signal.SIG_DFL)
         os.kill(os.getpid(), -code)
     return code
 
 
-def _receive(connection: socket.socket) -> tuple[dict[str, Any], list[int]]:
-    """Return a request for a kernel and the descriptors that came with it; raise ValueError if the
-    request is incomplete."""
-    head, descriptors, _, _ = socket.recv_fds(connection, 4, _MOST_DESCRIPTORS)
-    size = struct.unpack("!I", head)[0] if len(head) == 4 else _MOST_BYTES + 1
-    if size > _MOST_BYTES:
-        raise ValueError("not a request for a kernel")
-    text = b""
-    while len(text) < size:
-        chunk = connection.recv(size - len(text))
-        if not chunk:
-            raise ValueError("the request for a kernel is incomplete")
-        text += chunk
-    return json.loads(text), descriptors
-
-
-def _die_with(connection: socket.socket) -> None:
-    """Kill this kernel when the process that represents it ends."""
-    connection.settimeout(None)
-    while connection.recv(1):
-        pass
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
-def _run_kernel(wish: dict[str, Any], descriptors: list[int], connection: socket.socket) -> None:
+def _run_kernel(
+    arguments: Sequence[str],
+    environment: Mapping[str, str],
+    folder: str,
+    descriptors: Sequence[int],
+) -> None:
     """Run the kernel in the forked process, after taking over streams, environment and folder."""
     os.setsid()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD):
+    for number in _SIGNALS:
         signal.signal(
             number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL
         )
@@ -190,116 +140,62 @@ def _run_kernel(wish: dict[str, Any], descriptors: list[int], connection: socket
         os.dup2(descriptor, number)
         os.close(descriptor)
     os.environ.clear()
-    os.environ.update(
-        {
-            name: value
-            for name, value in wish["environment"].items()
-            if name not in (ADDRESS, "JPY_PARENT_PID")
-        }
-    )
-    os.chdir(wish["folder"])
-    threading.Thread(target=_die_with, args=(connection,), daemon=True).start()
-    sys.argv = ["ipykernel_launcher", *wish["arguments"]]
+    os.environ.update(environment)
+    os.environ.pop("JPY_PARENT_PID", None)
+    os.chdir(folder)
+    lifeline.watch(os.getppid(), lambda: os._exit(1))
+    sys.argv = [_LAUNCHER, *arguments]
     import_module("ipykernel.kernelapp").launch_new_instance()
 
 
-class _Server:
-    """A server that forks kernels until its lifeline (standard input, held open by the grid) closes
-    and the last kernel has ended."""
+def _attend(caller: socket.socket) -> None:
+    """Fork the requested kernel, unless it needs other variables than this server has. Kill it when
+    the process that represents it ends; tell that process how the kernel ended."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    request, descriptors, _, _ = socket.recv_fds(caller, _MOST_BYTES, _MOST_DESCRIPTORS)
+    arguments, environment, folder = json.loads(request)
+    if fixed(environment) != fixed(os.environ):
+        return
+    if (kernel := os.fork()) == 0:
+        caller.close()
+        _run_kernel(arguments, environment, folder, descriptors)
+        return
+    for descriptor in descriptors:
+        os.close(descriptor)
+    caller.send(str(kernel).encode())
 
-    def __init__(self, address: str) -> None:
-        self.owner = os.getpid()
-        self.kernels: dict[int, socket.socket] = {}
-        self.selector = selectors.DefaultSelector()
-        self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.listener.bind(address)
-        self.listener.listen(_MOST_DESCRIPTORS)
-        woken, self.waker = socket.socketpair()
-        for end in (woken, self.waker):
-            end.setblocking(False)
-        signal.set_wakeup_fd(self.waker.fileno())
-        signal.signal(signal.SIGCHLD, lambda *_: None)
-        for source in (self.listener, woken, sys.stdin):
-            self.selector.register(source, selectors.EVENT_READ)
-        self.woken, self.open = woken, True
+    def follow() -> None:
+        caller.recv(1)  # nothing, once that process has ended
+        os.kill(kernel, signal.SIGKILL)
 
-    def serve(self) -> None:
-        signal.signal(signal.SIGTERM, self.end)
-        while self.open or self.kernels:
-            for key, _ in self.selector.select():
-                if key.fileobj is self.listener:
-                    self.accept()
-                elif key.fileobj is self.woken:
-                    self.woken.recv(4096)
-                elif not os.read(sys.stdin.fileno(), 4096):
-                    self.close()
-            self.reap()
-
-    def end(self, *_: object) -> None:
-        """Kill the kernels at once: while they compute, they notice the end of their runners only
-        between two steps."""
-        # A fork that has not become a kernel yet must not kill its siblings.
-        for kernel in self.kernels if os.getpid() == self.owner else ():
-            os.kill(kernel, signal.SIGKILL)
-        os._exit(143)
-
-    def close(self) -> None:
-        self.open = False
-        self.selector.unregister(sys.stdin)
-        self.selector.unregister(self.listener)
-        self.listener.close()
-
-    def accept(self) -> None:
-        connection, _ = self.listener.accept()
-        connection.settimeout(_WATCH_SECONDS)
-        descriptors: list[int] = []
-        try:
-            request, descriptors = _receive(connection)
-            if fixed(request["environment"]) == fixed(dict(os.environ)):
-                self.fork(request, descriptors, connection)
-            else:
-                connection.close()
-        except (OSError, ValueError, KeyError):
-            connection.close()
-        for descriptor in descriptors:
-            os.close(descriptor)
-
-    def fork(self, wish: dict[str, Any], descriptors: list[int], connection: socket.socket) -> None:
-        kernel = os.fork()
-        if kernel == 0:
-            try:
-                signal.set_wakeup_fd(-1)
-                self.selector.close()
-                for other in (self.listener, self.woken, self.waker, *self.kernels.values()):
-                    other.close()
-                _run_kernel(wish, descriptors, connection)
-            finally:
-                os._exit(1)
-        self.kernels[kernel] = connection
-        connection.sendall(struct.pack("!i", kernel))
-
-    def reap(self) -> None:
-        """Send the exit statuses of ended kernels to the processes that represent them."""
-        while self.kernels:
-            kernel, status = os.waitpid(-1, os.WNOHANG)
-            if kernel == 0:
-                return
-            connection = self.kernels.pop(kernel)
-            with suppress(OSError):
-                connection.sendall(struct.pack("!i", status))
-            connection.close()
+    threading.Thread(target=follow, daemon=True).start()
+    caller.send(str(os.waitpid(kernel, 0)[1]).encode())
 
 
-def serve(address: str, modules: Sequence[str]) -> int:
-    """Import the modules and fork kernels on demand. Listen before importing, so that early kernels
-    wait for the imports instead of repeating them."""
-    server = _Server(address)
+def serve(address: str, owner: int, modules: Sequence[str]) -> int:
+    """Import the modules and fork kernels on demand until the grid's process `owner` ends. Listen
+    before importing, so that early kernels wait for the imports instead of repeating them."""
+    listener = _socket()
+    listener.bind(address)
+    listener.listen(_MOST_DESCRIPTORS)
     for name in modules:
         import_module(name)
     gc.collect()
     gc.freeze()  # otherwise a garbage collection in a kernel would copy the shared pages
-    server.serve()
-    shutil.rmtree(Path(address).parent, ignore_errors=True)  # the owner may have been killed
+    listener.settimeout(_WATCH_SECONDS)
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the forks
+    while os.getppid() == owner:
+        with suppress(TimeoutError):
+            connection, _ = listener.accept()
+            if os.fork() == 0:
+                try:
+                    listener.close()
+                    connection.setblocking(True)
+                    _attend(connection)
+                finally:
+                    os._exit(1)
+            connection.close()
+    shutil.rmtree(Path(address).parent, ignore_errors=True)
     return 0
 
 
@@ -313,46 +209,36 @@ def socket_base() -> Path:
 @contextmanager
 def serving(variables: Mapping[str, str], training: bool = True) -> Iterator[None]:
     """Run a server for the kernels started below this process, with these variables set
-    (`kernel.environment`).
+    (`kernel.environment`). It ends with this process, and its kernels with their runners.
 
     training: the kernels need torch; reports do not, and start several seconds earlier without it.
-    The server ends with this process and its kernels: it reads from a pipe that closes when this
-    process ends for any reason.
     """
-    address = f"{(folder := tempfile.mkdtemp(prefix='xs', dir=socket_base()))}/server"
-    command = [
-        sys.executable,
-        "-m",
-        "xstilts_core.jobs.kernel_server",
-        "serve",
-        address,
-        *(_TRAINING if training else ()),
-        *_REPORTING,
-    ]
-    server = subprocess.Popen(
-        command, stdin=subprocess.PIPE, env={**os.environ, **variables}, start_new_session=True
-    )
-    # Kernels that start before the server listens would run without it.
-    while server.poll() is None and not os.path.exists(address):
-        time.sleep(0.02)
-    os.environ[ADDRESS] = address
-    try:
-        yield
-    finally:
-        del os.environ[ADDRESS]
-        server.stdin.close()
+    modules = (*(_TRAINING if training else ()), *_REPORTING)
+    command = [sys.executable, "-m", "xstilts_core.jobs.kernel_server", "serve"]
+    with tempfile.TemporaryDirectory(prefix="xs", dir=socket_base()) as folder:
+        address = f"{folder}/server"
+        server = subprocess.Popen(
+            [*command, address, str(os.getpid()), *modules],
+            stdin=subprocess.DEVNULL,
+            env={**os.environ, **variables},
+            start_new_session=True,
+        )
+        # Kernels that start before the server listens would run without it.
+        while server.poll() is None and not os.path.exists(address):
+            time.sleep(0.02)
+        os.environ[ADDRESS] = address
         try:
-            server.wait(_WATCH_SECONDS)
-        except subprocess.TimeoutExpired:  # stopped during its imports or a kernel's work
+            yield
+        finally:
+            del os.environ[ADDRESS]
             server.terminate()
             server.wait()
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def main(arguments: list[str]) -> int:
-    """Run `serve ADDRESS MODULE...`, or `start` with the arguments of a kernel."""
+    """Run `serve ADDRESS OWNER MODULE...`, or `start` with the arguments of a kernel."""
     verb, *rest = arguments
-    return serve(rest[0], rest[1:]) if verb == "serve" else start(rest)
+    return serve(rest[0], int(rest[1]), rest[2:]) if verb == "serve" else start(rest)
 
 
 if __name__ == "__main__":

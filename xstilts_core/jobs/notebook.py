@@ -5,7 +5,7 @@ import logging
 import re
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -41,13 +41,11 @@ def _import_papermill() -> ModuleType:
     """Import papermill without its client for Hadoop's file system, which would load pyarrow in
     every run."""
     skip_address_grammar()
-    hidden = "pyarrow.fs" not in sys.modules
-    if hidden:
-        sys.modules["pyarrow.fs"] = None  # type: ignore[assignment]
+    sys.modules.setdefault("pyarrow.fs", None)  # type: ignore[arg-type]
     try:
         return import_module("papermill")
     finally:
-        if hidden:
+        if sys.modules["pyarrow.fs"] is None:
             del sys.modules["pyarrow.fs"]
 
 
@@ -72,13 +70,12 @@ def notebook_path(name: str) -> Path:
 def tidy(notebook: Any) -> Any:
     """Clean the outputs of an executed notebook: remove progress bars, and keep only the final text
     of rewritten lines."""
-    for cell in notebook.cells:
+    for cell in (cell for cell in notebook.cells if "outputs" in cell):
         outputs = []
-        for output in cell.get("outputs", []):
+        for output in cell.outputs:
             data = output.get("data", {})
-            if "application/vnd.jupyter.widget-view+json" in data and _BAR.search(
-                "".join(data.get("text/plain", ""))
-            ):
+            is_widget = "application/vnd.jupyter.widget-view+json" in data
+            if is_widget and _BAR.search("".join(data.get("text/plain", ""))):
                 continue
             if output.output_type == "stream":
                 lines = [line.rstrip("\r").rsplit("\r", 1)[-1] for line in output.text.split("\n")]
@@ -86,19 +83,14 @@ def tidy(notebook: Any) -> Any:
                 if not output.text.strip():
                     continue
             outputs.append(output)
-        if "outputs" in cell:
-            cell.outputs = outputs
+        cell.outputs = outputs
     return notebook
 
 
-def _code_cells(notebook: Any) -> list[Any]:
-    return [cell for cell in notebook.cells if cell.cell_type == "code"]
-
-
-def _broken_cell(notebook: Any) -> tuple[int, str] | None:
-    """Return the number among the code cells (from 1) and "name: message" of the first cell that
+def _broken_cell(cells: Sequence[Any]) -> tuple[int, str] | None:
+    """Return the number among these code cells (from 1) and "name: message" of the first cell that
     raised. SystemExit counts, whatever its code."""
-    for number, cell in enumerate(_code_cells(notebook), start=1):
+    for number, cell in enumerate(cells, start=1):
         for output in cell.get("outputs", []):
             if output.output_type == "error":
                 message = " ".join(_ANSI.sub("", output.evalue).split())
@@ -131,23 +123,15 @@ def execute(
         )
 
 
-def started(output: Path) -> tuple[Any, int | None]:
-    """Return the executed copy (None if there is none) and the number of the last code cell that
-    was begun (None if none was)."""
-    skip_address_grammar()
+def _executed(output: Path) -> tuple[Any, list[Any]]:
+    """Return the executed copy and its code cells; None and no cells if there is no copy."""
     import nbformat
 
     try:
         copy = nbformat.read(output, as_version=4)
     except (OSError, ValueError, nbformat.reader.NotJSONError):
-        return None, None
-    numbered = enumerate(_code_cells(copy), start=1)
-    begun_cells = [
-        number
-        for number, cell in numbered
-        if cell.metadata.get("papermill", {}).get("status", "pending") != "pending"
-    ]
-    return copy, begun_cells[-1] if begun_cells else None
+        return None, []
+    return copy, [cell for cell in copy.cells if cell.cell_type == "code"]
 
 
 def run_notebook(
@@ -180,25 +164,25 @@ def run_notebook(
             execute(notebook, parameters, output, variables)
         except Exception as problem:  # papermill, nbclient and zmq each have their own exceptions
             error = problem
-        copy, cell = started(output)
-        if error is None or cell is not None or attempt == START_ATTEMPTS or disk.is_full(error):
+        copy, cells = _executed(output)
+        begun = [
+            number
+            for number, cell in enumerate(cells, start=1)
+            if cell.metadata.get("papermill", {}).get("status", "pending") != "pending"
+        ]
+        if error is None or begun or attempt == START_ATTEMPTS or disk.is_full(error):
             break
         time.sleep(attempt)
     if copy is not None:
         results.write_text(output, nbformat.writes(tidy(copy)))
-    name = notebook.stem
-    broken_cell = _broken_cell(copy) if copy is not None else None
-    if broken_cell:
-        raise NotebookFailure(f"{name}, cell {broken_cell[0]}: {broken_cell[1]}")
+    if broken_cell := _broken_cell(cells):
+        raise NotebookFailure(f"{notebook.stem}, cell {broken_cell[0]}: {broken_cell[1]}")
     if error is not None:
-        location = f"cell {cell}" if cell is not None else "before its first cell"
-        kernel_died = type(error).__name__ == "DeadKernelError"
-        reason = (
-            "the kernel died (out of memory, or killed?)"
-            if kernel_died
-            else f"{type(error).__name__}: {' '.join(str(error).split())}"
-        )
-        raise NotebookFailure(f"{name}, {location}: {reason}") from error
+        location = f"cell {begun[-1]}" if begun else "before its first cell"
+        reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        if type(error).__name__ == "DeadKernelError":
+            reason = "the kernel died (out of memory, or killed?)"
+        raise NotebookFailure(f"{notebook.stem}, {location}: {reason}") from error
 
 
 def declared(notebook: Path) -> dict[str, Any]:

@@ -4,6 +4,7 @@ elsewhere."""
 import subprocess
 import time
 from collections import Counter
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from statistics import median
 
@@ -15,7 +16,6 @@ from rich.text import Text
 
 from xstilts_core import results
 from xstilts_core.files import disk
-from xstilts_core.jobs import cluster
 from xstilts_core.study import Study
 from xstilts_core.study.identity import DataRoots
 from xstilts_core.study.spec import SPECS, DataSpec, PretrainSpec, Spec
@@ -35,7 +35,7 @@ def clock(seconds: float) -> str:
 
 @dataclass
 class Watch:
-    """The states of a study's runs over time.
+    """The states of a study's runs over time, by the runs' folders below outputs/<study>.
 
     jobs: number of parallel runs, for the remaining time. cost: seconds of a core that the last
     look took.
@@ -44,40 +44,30 @@ class Watch:
     study: Study
     jobs: int
     console: Console
-    queue: cluster.Queue | None = None
     begun: float = field(default_factory=time.time)
     states: dict[str, str] = field(default_factory=dict)
-    reasons: dict[str, str] = field(default_factory=dict)
     since: dict[str, float] = field(default_factory=dict)
     took: dict[str, float] = field(default_factory=dict)
     cost: float = 0.0
 
-    def name(self, spec: Spec) -> str:
-        """Return the run's folder below outputs/<study>, by which users identify it."""
-        return str(spec.folder.relative_to(self.study.root))
-
     def look(self) -> list[str]:
         """Read the folders; return the runs that finished or failed since the last look."""
         news, started, below = [], time.process_time(), DataRoots()
-        queued = self.queue.look() if self.queue else {}
         for spec in self.study.specs:
-            name = self.name(spec)
+            name = str(spec.folder.relative_to(self.study.root))
             before = self.states.get(name)
             if before == "done":
                 continue
-            run = cluster.seen(results.state(spec, below), queued)
-            state = (
-                "missing"
-                if run.state == "stale" or (run.state == "failed" and not self.was_begun(spec))
-                else run.state
-            )
+            state = results.state(spec, below).state
+            if state == "stale" or (state == "failed" and not self.was_begun(spec)):
+                state = "missing"
             if state == "running":
                 self.since.setdefault(name, time.time())
-            if state in ("done", "failed") and before is not None and before != state:
+            if state in ("done", "failed") and before not in (None, state):
                 news.append(name)
                 if name in self.since:
                     self.took[name] = time.time() - self.since.pop(name)
-            self.states[name], self.reasons[name] = state, run.reason
+            self.states[name] = state
         self.cost = time.process_time() - started
         return news
 
@@ -97,57 +87,46 @@ class Watch:
         A phase without finished runs uses the median of the others, except for phase 1 and the
         data, which say nothing about them. Return None if there are no others.
         """
-        remaining = 0.0
-        for phase in SPECS:
-            waiting = [
-                name
-                for name, state in self.states.items()
-                if name.startswith(phase) and state in ("missing", "running")
+        now, remaining = time.time(), 0.0
+        for name, state in self.states.items():
+            if state not in ("missing", "running"):
+                continue
+            phase = name.partition("/")[0]
+            times = [took for other, took in self.took.items() if other.startswith(phase)] or [
+                took
+                for other, took in self.took.items()
+                if not other.startswith((DataSpec.phase, PretrainSpec.phase))
             ]
-            times = [seconds for name, seconds in self.took.items() if name.startswith(phase)]
-            times = times or [
-                seconds
-                for name, seconds in self.took.items()
-                if not name.startswith((DataSpec.phase, PretrainSpec.phase))
-            ]
-            if waiting and not times:
+            if not times:
                 return None
-            for name in waiting:
-                remaining += max(
-                    0.0,
-                    median(times) - (time.time() - self.since[name] if name in self.since else 0.0),
-                )
+            remaining += max(0.0, median(times) - now + self.since.get(name, now))
         return remaining / self.jobs
 
     def line(self) -> str:
         """Summarize the whole grid in one line."""
-        count = self.count()
-        seconds = self.seconds_left()
-        parts = [
-            f"{count['done']} of {len(self.states)} runs done",
-            f"{count['running']} running",
-            f"{count['failed']} failed",
-        ]
-        parts.append(f"{clock(time.time() - self.begun)} elapsed")
-        if count["missing"] or count["running"]:
-            parts.append("time left unknown" if seconds is None else f"about {clock(seconds)} left")
-        return ", ".join(parts)
+        count, seconds = self.count(), self.seconds_left()
+        line = (
+            f"{count['done']} of {len(self.states)} runs done, {count['running']} running, "
+            f"{count['failed']} failed, {clock(time.time() - self.begun)} elapsed"
+        )
+        if not count["missing"] and not count["running"]:
+            return line
+        return f"{line}, " + (
+            "time left unknown" if seconds is None else f"about {clock(seconds)} left"
+        )
 
     def picture(self) -> Group:
         """Render a bar per phase, the current runs and the remaining time."""
         table = Table.grid(padding=(0, 2))
         for phase in SPECS:
             count = self.count(phase)
-            total = sum(count.values())
-            if total:
-                bar = ProgressBar(total=total, completed=count["done"] + count["failed"], width=32)
-                failed = Text(f"{count['failed']} failed" if count["failed"] else "", style="red")
+            if total := count.total():
                 table.add_row(
                     phase,
-                    bar,
+                    ProgressBar(total=total, completed=count["done"] + count["failed"], width=32),
                     f"{count['done']}/{total} done",
                     f"{count['running']} running",
-                    failed,
+                    Text(f"{count['failed']} failed" if count["failed"] else "", style="red"),
                 )
         running = [
             f"{name} ({clock(time.time() - self.since[name])})"
@@ -155,54 +134,43 @@ class Watch:
             if state == "running"
         ]
         more = f" and {len(running) - _NAMES_SHOWN} more" if len(running) > _NAMES_SHOWN else ""
-        return Group(
-            table,
-            Text(self.line()),
-            Text(
-                "now: " + ", ".join(running[:_NAMES_SHOWN]) + more if running else "", style="dim"
-            ),
-        )
+        now = "now: " + ", ".join(running[:_NAMES_SHOWN]) + more if running else ""
+        return Group(table, Text(self.line()), Text(now, style="dim"))
 
     def follow(self, process: "subprocess.Popen[bytes]") -> None:
         """Show progress until the process ends."""
         self.look()
-        if self.console.is_terminal:
-            with Live(self.picture(), console=self.console, refresh_per_second=4) as live:
-                while process.poll() is None:
-                    self.rest()
-                    self.look()
+        last_print, ended = 0.0, False
+        bars = Live(self.picture(), console=self.console, refresh_per_second=4)
+        with bars if self.console.is_terminal else nullcontext() as live:
+            while not ended:
+                ended = process.poll() is not None
+                lines = [self._ended(name) for name in self.look()]
+                if not lines and not ended and time.time() - last_print > _LINE_SECONDS:
+                    lines = [self.line()]
+                if live:
                     live.update(self.picture())
-            return
-        last_print = 0.0
-        while process.poll() is None:
-            for name in self.look():
-                self.say(name)
-                last_print = time.time()
-            if time.time() - last_print > _LINE_SECONDS:
-                print(self.line(), flush=True)
-                last_print = time.time()
-            self.rest()
-        for name in self.look():
-            self.say(name)
+                elif lines:
+                    print(*lines, sep="\n", flush=True)
+                    last_print = time.time()
+                # With many folders, watching costs at most a twentieth of a core.
+                time.sleep(0.0 if ended else max(POLL_SECONDS, 20 * self.cost))
 
-    def rest(self) -> None:
-        """Wait until the next look, longer if there are many folders: watching costs at most a
-        twentieth of a core."""
-        time.sleep(max(POLL_SECONDS, 20 * self.cost))
-
-    def say(self, name: str) -> None:
+    def _ended(self, name: str) -> str:
+        """Return the line on a run that finished or failed."""
         seconds = f" in {clock(self.took[name])}" if name in self.took else ""
-        print(f"{self.states[name]:<6} {name}{seconds} ({self.line()})", flush=True)
+        return f"{self.states[name]:<6} {name}{seconds} ({self.line()})"
 
     def failures(self) -> dict[str, str]:
         """After the grid, return the runs that failed or were killed, with the reasons. Runs that
         could not start because of them are not included."""
         full = disk.full_sentence(self.study.root, 0) if disk.is_exhausted(self.study.root) else ""
-        failures = {}
-        for spec in self.study.specs:
-            name = self.name(spec)
+        reasons = {}
+        for spec, name in zip(self.study.specs, self.states, strict=True):
             if self.states[name] != "done" and self.was_begun(spec):
                 # On a full disk, not even the reason can be saved.
-                reason_saved = (spec.folder / results.FAILURE).is_file()
-                failures[name] = (self.reasons[name] if reason_saved or not full else full) or _GONE
-        return failures
+                saved = (spec.folder / results.FAILURE).is_file()
+                reasons[name] = (
+                    full if full and not saved else results.state(spec).reason
+                ) or _GONE
+        return reasons

@@ -23,6 +23,7 @@ from xstilts_core.errors import UsageError, unknown
 from xstilts_core.files import disk, locks
 from xstilts_core.files.paths import home
 from xstilts_core.jobs import aside, lifeline, sharing, stopping
+from xstilts_core.jobs.machine import visible_gpus
 from xstilts_core.jobs.notebook import NotebookFailure, declared, notebook_path, run_notebook
 from xstilts_core.study import Study
 from xstilts_core.study.spec import SPECS, Spec, make
@@ -46,17 +47,6 @@ def only_writer(folder: Path) -> Iterator[bool]:
         locks.inherit(lock)
         os.utime(folder / results.LOCK)  # records when the last run in this folder began
         yield waited > 1
-
-
-def visible_gpus() -> list[str]:
-    """Return the ids of the NVIDIA GPUs that this process may use, without importing torch."""
-    chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if chosen is not None:
-        return [name.strip() for name in chosen.split(",") if name.strip()]
-    return sorted(
-        (path.name[6:] for path in Path("/dev").glob("nvidia[0-9]*")),
-        key=lambda name: (len(name), name),
-    )
 
 
 @contextmanager
@@ -94,9 +84,8 @@ def failed(folder: Path, error: NotebookFailure | OSError, needed: int) -> Noteb
 
     `needed`: bytes that such a run takes, as far as known.
     """
-    reason = (
-        str(error) if isinstance(error, NotebookFailure) else f"{type(error).__name__}: {error}"
-    )
+    is_plain = isinstance(error, NotebookFailure)
+    reason = str(error) if is_plain else f"{type(error).__name__}: {error}"
     for name in (results.RESULT, results.UNFINISHED):
         (folder / name).unlink(missing_ok=True)
     if disk.is_full(error) or disk.is_full(reason):
@@ -124,54 +113,46 @@ def run_in_folder(
     The caller holds the folder (`only_writer`). The result gets its final name last, after the
     executed copy: a run that is killed before that is not done, and one that is done is complete.
     """
-    result_path = folder / results.RESULT
+    copy, result = folder / results.NOTEBOOK, folder / results.RESULT
     try:
         clear(folder)
         with one_gpu(device) as gpu:
-            run_notebook(
-                notebook,
-                parameters,
-                folder / results.NOTEBOOK,
-                threads,
-                gpu,
-                results.UNFINISHED,
-                offline,
-            )
+            run_notebook(notebook, parameters, copy, threads, gpu, results.UNFINISHED, offline)
         if (folder / results.UNFINISHED).is_file():
             return results.publish(folder)
         # A report writes its result under the final name, because no other run depends on it.
-        if not result_path.is_file():
+        if not result.is_file():
             raise NotebookFailure(
                 f"{notebook.stem}, after its last cell: MissingResult: every cell ran, "
-                f"but {result_path.name} was not written"
+                f"but {result.name} was not written"
             )
     except (NotebookFailure, OSError) as error:
         raise failed(folder, error, needed) from error
-    return result_path
+    return result
 
 
-def _bytes_needed(spec: Spec) -> int:
-    """Return the disk space of this phase's largest finished run; 0 if none has finished."""
-    return max(
-        (disk.size(path.parent) for path in (spec.root / spec.phase).rglob(results.RESULT)),
-        default=0,
-    )
-
-
-def run_spec(spec: Spec, threads: int = 0, offline: bool = False) -> Path:
+def run_spec(spec: Spec, threads: int = 0, offline: bool = False, by_hand: bool = False) -> Path:
     """Run the notebook of `spec` in its own folder and return the path of result.json. Raise
     UsageError if a required folder is missing.
 
-    offline: the notebook must not access the hub.
+    offline: the notebook must not access the hub. by_hand: run it again even if another process
+    has just finished it.
     """
     spec.require_data_root()
     with only_writer(spec.folder) as had_to_wait:
-        if had_to_wait and results.state(spec).state == "done":
+        if had_to_wait and not by_hand and results.state(spec).state == "done":
             return spec.folder / results.RESULT
-        notebook, needed = notebook_path(spec.notebook), _bytes_needed(spec)
+        finished = (spec.root / spec.phase).rglob(results.RESULT)
+        needed = max((disk.size(path.parent) for path in finished), default=0)
         with aside.keeping(spec):
             return run_in_folder(
-                notebook, spec.changed(), spec.folder, threads, spec.device, needed, offline
+                notebook_path(spec.notebook),
+                spec.changed(),
+                spec.folder,
+                threads,
+                spec.device,
+                needed,
+                offline,
             )
 
 
@@ -179,149 +160,83 @@ def run_report(study: Study, name: str, threads: int = 0) -> Path:
     """Run a report notebook over the study's current results, in outputs/<study>/report/<name>/."""
     notebook = notebook_path(name)
     folder = study.root / "report" / notebook.stem
-    file = Path(study.file)
-    is_shipped = file.parent == home() / "params"
     values = {
-        "study": study.name if is_shipped else study.file,
+        "study": study.name if Path(study.file).parent == home() / "params" else study.file,
         "outputs": study.outputs,
         "data_root": study.data_root,
         "folder": str(folder),
     }
-    parameters = declared(notebook)
+    values = {key: value for key, value in values.items() if key in declared(notebook)}
     with only_writer(folder):
-        return run_in_folder(
-            notebook,
-            {key: value for key, value in values.items() if key in parameters},
-            folder,
-            threads,
-            "cpu",
-            offline=study.on_hub,
-        )
+        return run_in_folder(notebook, values, folder, threads, "cpu", offline=study.on_hub)
 
 
 def run_by_hand(
     name: str, parameters: Mapping[str, Any], output: str = "", threads: int = 0
 ) -> Path:
     """Run one notebook with the user's parameters and return the path of the executed copy. A run's
-    notebook writes where its spec says."""
+    notebook writes where its spec says, any other in outputs/<study>/report/<name>, as its
+    parameters or their defaults say."""
     notebook = notebook_path(name)
-    spec_class = next(
-        (candidate for candidate in SPECS.values() if candidate.notebook == notebook.stem), None
-    )
+    spec_class = next((cls for cls in SPECS.values() if cls.notebook == notebook.stem), None)
     if spec_class is not None:
         spec = make(spec_class, dict(parameters), "-p")
-        spec.require_data_root()
-        folder, values = spec.folder, spec.changed()
-        with only_writer(folder), aside.keeping(spec):
-            run_in_folder(notebook, values, folder, threads, spec.device)
+        folder = run_spec(spec, threads, by_hand=True).parent
     else:
         signature = declared(notebook)
         for key in parameters:
             if key not in signature:
                 raise unknown("parameter", key, signature, f"{notebook.name}, -p")
-        folder, values = report_folder(notebook.stem, signature, parameters), dict(parameters)
+        defaults = {key: entry["default"].strip("\"'") for key, entry in signature.items()}
+        values = {"outputs": "outputs", "study": "by_hand", **defaults, **parameters}
+        study = Path(str(values["study"])).stem
+        folder = home() / str(values["outputs"]) / study / "report" / notebook.stem
         with only_writer(folder):
-            run_notebook(notebook, values, folder / results.NOTEBOOK, threads)
-    if output:
-        results.write_text(Path(output), (folder / results.NOTEBOOK).read_text(encoding="utf-8"))
-        return Path(output)
-    return folder / results.NOTEBOOK
+            run_notebook(notebook, parameters, folder / results.NOTEBOOK, threads)
+    copy = folder / results.NOTEBOOK
+    if not output:
+        return copy
+    results.write_text(Path(output), copy.read_text(encoding="utf-8"))
+    return Path(output)
 
 
-def report_folder(name: str, legal: Mapping[str, Any], parameters: Mapping[str, Any]) -> Path:
-    """Return outputs/<study>/report/<name> according to the parameters, or to the notebook's
-    defaults."""
-
-    def value(key: str, default: str) -> str:
-        default_value = str(legal[key]["default"]).strip("\"'") if key in legal else default
-        return str(parameters.get(key, default_value))
-
-    return (
-        home()
-        / value("outputs", "outputs")
-        / Path(value("study", "by_hand")).stem
-        / "report"
-        / name
-    )
-
-
-def leave(number: int) -> None:
+def _leave(number: int) -> None:
     """Exit by raising SystemExit, so that this process's kernel ends too."""
     sys.exit(128 + number)
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one notebook of a study; see the module's docstring."""
-    raw = argparse.RawTextHelpFormatter
-    parser = argparse.ArgumentParser(
-        prog="python -m xstilts_core.jobs.runner", description=__doc__, formatter_class=raw
-    )
-    parser.add_argument(
-        "study", metavar="STUDY", help="name in params/ or path of a study's YAML file"
-    )
-    parser.add_argument(
-        "folder",
-        metavar="FOLDER",
-        help="below outputs/<study>/: target/mnli/from-none/seed1, report/00_study",
-    )
-    parser.add_argument(
-        "--outputs",
-        default="outputs",
-        metavar="DIR",
-        help="folder that holds <study>/ (default: outputs)",
-    )
-    parser.add_argument(
-        "--data-root",
-        default="",
-        metavar="DIR",
-        help="folder of the original files, for studies with source files",
-    )
-    parser.add_argument(
-        "--threads", type=int, default=1, metavar="N", help="threads of the kernel (default: 1)"
-    )
-    parser.add_argument(
-        "--device", default="", help="auto, cpu or cuda (default: the study's setting)"
-    )
-    parser.add_argument(
-        "--with-parent",
-        action="store_true",
-        help="end when the process that started this one has ended",
-    )
+    parser = argparse.ArgumentParser(prog="python -m xstilts_core.jobs.runner")
+    parser.add_argument("study", help="name in params/ or path of a study's YAML file")
+    parser.add_argument("folder", help="below outputs/<study>/: report/00_study, for example")
+    parser.add_argument("--outputs", default="outputs")
+    parser.add_argument("--data-root", default="")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--with-parent", action="store_true", help="end when its parent has ended")
     options = parser.parse_args(arguments)
     if options.with_parent:
         lifeline.watch(os.getppid(), lambda: os.kill(os.getpid(), signal.SIGTERM))
     # Snakemake and Slurm end a job with SIGTERM.
-    with stopping.answered(leave, stopping.SECONDS_TO_UNWIND):
-        return _run_folder(options)
-
-
-def _run_folder(options: argparse.Namespace) -> int:
-    """Run the requested notebook; return the exit code."""
-    try:
-        study = Study.load(options.study, options.outputs, options.data_root)
-        folder = Path(options.folder)
-        if folder.parts[:1] == ("report",) and len(folder.parts) == 2:
-            run_report(study, folder.name, options.threads)
-        else:
-            spec = study.spec(folder)
-            if options.device:
-                spec = make(type(spec), {**spec.changed(), "device": options.device}, "--device")
-            if not sharing.gather(study, [spec]):
+    with stopping.answered(_leave, stopping.SECONDS_TO_UNWIND):
+        try:
+            study = Study.load(options.study, options.outputs, options.data_root)
+            folder = Path(options.folder)
+            if folder.parts[:1] == ("report",) and len(folder.parts) == 2:
+                run_report(study, folder.name, options.threads)
+            elif not sharing.gather(study, [spec := study.spec(folder)]):
                 run_spec(spec, options.threads, study.goes_offline(spec))
-    except UsageError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except NotebookFailure as error:
-        print(f"failed: {options.folder}: {error}", file=sys.stderr)
-        return 1
-    except OSError as error:
-        if not disk.is_full(error):
-            raise
-        print(
-            f"failed: {options.folder}: {disk.full_sentence(home() / options.outputs, 0)}",
-            file=sys.stderr,
-        )
-        return 1
+        except UsageError as error:
+            print(f"error: {error}", file=sys.stderr)
+            return 2
+        except (NotebookFailure, OSError) as error:
+            reason = str(error)
+            if isinstance(error, OSError):
+                if not disk.is_full(error):
+                    raise
+                reason = disk.full_sentence(home() / options.outputs, 0)
+            print(f"failed: {options.folder}: {reason}", file=sys.stderr)
+            return 1
     return 0
 
 

@@ -21,7 +21,7 @@ from xstilts_core.errors import UsageError
 from xstilts_core.files.paths import home
 from xstilts_core.jobs import aside
 from xstilts_core.jobs.aside import TOLD, held
-from xstilts_core.results import Result
+from xstilts_core.results import REFERENCE, RESULT, Result
 from xstilts_core.study import Study, identity
 from xstilts_core.study.identity import DataRoots, Identity
 from xstilts_core.study.spec import DataSpec, Spec
@@ -30,28 +30,22 @@ from xstilts_core.study.spec import DataSpec, Spec
 OWNER = ".study"
 
 
-def older(result: Result, path: Path, root: Path) -> bool:
-    """Return whether a run that this one starts from is newer or missing, so that its starting
-    point is unknown."""
-    age = path.stat().st_mtime_ns
-    parents = [root / name / results.RESULT for name in result.provenance["parents"]]
-    return not all(parent.is_file() and parent.stat().st_mtime_ns <= age for parent in parents)
-
-
 def shared(study: Study) -> dict[str, list[tuple[Result, Path]]]:
     """Return the finished runs of the studies that this one shares with, and their folders, by the
-    keys of their identities."""
+    keys of their identities.
+
+    A run is left out if one that it starts from is newer or missing: its starting point is unknown.
+    """
     runs: dict[str, list[tuple[Result, Path]]] = {}
-    for name in study.shares:
-        root = study.root.parent / name
-        for phase in dict.fromkeys(
-            spec.phase for spec in study.specs if not isinstance(spec, DataSpec)
-        ):
-            for path in sorted((root / phase).rglob(results.RESULT)):
-                with suppress(OSError, UsageError, KeyError):
-                    result = results.read(path)
-                    if not older(result, path, root) and results.REFERENCE not in result.provenance:
-                        runs.setdefault(result.identity.key, []).append((result, path.parent))
+    phases = {spec.phase for spec in study.specs if not isinstance(spec, DataSpec)}
+    for root in (study.root.parent / name for name in study.shares):
+        for path in sorted(path for phase in phases for path in (root / phase).rglob(RESULT)):
+            with suppress(OSError, UsageError, KeyError):
+                result = results.read(path)
+                parents = [root / name / RESULT for name in result.provenance["parents"]]
+                latest = max((parent.stat().st_mtime_ns for parent in parents), default=0)
+                if latest <= path.stat().st_mtime_ns and REFERENCE not in result.provenance:
+                    runs.setdefault(result.identity.key, []).append((result, path.parent))
     return runs
 
 
@@ -75,46 +69,36 @@ def _take_over(spec: Spec, source: Path) -> bool:
     """Link or copy the finished run in `source` into this run's folder. Return False if `source` is
     in use or no longer readable.
 
-    The caller holds the folder of `spec`. As for a trained run, result.json is written last.
+    The caller holds the folder of `spec`. As for a trained run, result.json is written last: this
+    study's spec with the other's numbers and provenance.
     """
-    origin = str(source.relative_to(spec.root.parent))
     with held(source) as acquired:
         try:
-            result = results.read(source / results.RESULT) if acquired else None
+            result = results.read(source / RESULT) if acquired else None
         except (OSError, UsageError):
             result = None
         if result is None:
             return False
         aside.make_room(spec.folder)
-        for name in (results.UNFINISHED, results.FAILURE, *TOLD):
-            (spec.folder / name).unlink(missing_ok=True)
+        for name in (results.UNFINISHED, results.FAILURE, *TOLD, *results.MADE):
+            aside.remove(spec.folder / name)
         for name in results.MADE:
-            shutil.rmtree(spec.folder / name, ignore_errors=True)
             if (source / name).is_dir():
                 shutil.copytree(source / name, spec.folder / name, copy_function=link)
         for name in TOLD:
             with suppress(FileNotFoundError):
                 shutil.copy2(source / name, spec.folder / name)
-        results.write_text(spec.folder / results.UNFINISHED, text(result, spec, origin))
+        provenance = {
+            "shared_from": str(source.relative_to(spec.root.parent)),
+            **result.provenance,
+            "parents": [str(parent.relative_to(spec.root)) for parent in spec.parents],
+            "parameters": spec.changed(),
+        }
+        result = replace(result, spec=spec.model_dump(mode="json"), provenance=provenance)
+        results.write_text(spec.folder / results.UNFINISHED, results.text(result))
     results.publish(spec.folder)
     aside.forget(spec.folder)
     return True
-
-
-def text(result: Result, spec: Spec, origin: str) -> str:
-    """Return the result.json of a reused run: this study's spec with the other's numbers and
-    provenance."""
-    parents = [str(parent.relative_to(spec.root)) for parent in spec.parents]
-    updates = {
-        "shared_from": result.provenance.get("shared_from", origin),
-        "parents": parents,
-        "parameters": spec.changed(),
-    }
-    return results.text(
-        replace(
-            result, spec=spec.model_dump(mode="json"), provenance={**result.provenance, **updates}
-        )
-    )
 
 
 def gather(study: Study, specs: Sequence[Spec] = ()) -> list[Path]:
@@ -124,14 +108,13 @@ def gather(study: Study, specs: Sequence[Spec] = ()) -> list[Path]:
     A run is taken over only after the runs that it starts from: files older than their parents'
     would be created again.
     """
-    runs_by_key, folders, below = shared(study) if study.shares else {}, [], DataRoots()
-    for spec in (specs or study.specs) if runs_by_key else ():
-        source = same(runs_by_key, spec, below)
+    runs, folders, below = shared(study), [], DataRoots()
+    for spec in (specs or study.specs) if runs else ():
+        source = same(runs, spec, below)
         if source is None or results.state(spec).state in ("done", "running"):
             continue
-        if all(
-            results.state(study.by_folder[parent]).state == "done" for parent in study.parents(spec)
-        ):
+        parents = (study.by_folder[folder] for folder in study.parents(spec))
+        if all(results.state(parent).state == "done" for parent in parents):
             with held(spec.folder) as acquired:
                 if acquired and results.state(spec).state != "done" and _take_over(spec, source):
                     folders.append(spec.folder)
@@ -141,27 +124,21 @@ def gather(study: Study, specs: Sequence[Spec] = ()) -> list[Path]:
 def foreseen(study: Study, earlier: Sequence[Study] = ()) -> frozenset[Path]:
     """Return the folders of the runs that will be taken over: another study has finished them, or
     one of `earlier` will have by then."""
-    runs, below = shared(study) if study.shares else {}, DataRoots()
+    runs, below = shared(study), DataRoots()
     plans: dict[str, list[Identity]] = {}
-    for plan in (
-        identity.of_spec(spec)
-        for other in earlier
-        if other.name in study.shares
-        for spec in other.specs
-    ):
-        plans.setdefault(plan.key, []).append(plan)
-    missing = [
-        state.spec
-        for state in results.states(study.specs if runs or plans else ())
-        if state.state != "done"
-    ]
+    for other in earlier:
+        for plan in map(identity.of_spec, other.specs if other.name in study.shares else ()):
+            plans.setdefault(plan.key, []).append(plan)
 
     def will_be(spec: Spec) -> bool:
         request = identity.of_spec(spec)
         return any(not identity.difference(plan, request) for plan in plans.get(request.key, ()))
 
     return frozenset(
-        spec.folder for spec in missing if will_be(spec) or same(runs, spec, below) is not None
+        state.spec.folder
+        for state in results.states(study.specs if runs or plans else ())
+        if state.state != "done"
+        if will_be(state.spec) or same(runs, state.spec, below) is not None
     )
 
 

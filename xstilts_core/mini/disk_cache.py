@@ -32,7 +32,8 @@ def generator() -> str:
     package = Path(__file__).parent
     endings = ("py", "tsv", "yaml")
     files = [file for ending in endings for file in package.rglob(f"*.{ending}")]
-    files += [Path(examples.__file__), Path(embedded_sizes.__file__)]
+    sizes = Path(embedded_sizes.__file__)
+    files += [Path(examples.__file__), sizes, sizes.with_suffix(".yaml")]
     digest = hashlib.sha256(sys.version.encode())
     for file in sorted(files):
         digest.update(f"{file.name}\0".encode() + file.read_bytes())

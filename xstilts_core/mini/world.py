@@ -14,7 +14,7 @@ from itertools import accumulate
 from random import Random
 
 from xstilts_core.errors import unknown
-from xstilts_core.mini import preferences
+from xstilts_core.mini import lexicon
 from xstilts_core.mini.lexicon import DOMAINS, GENERAL, class_of, concepts
 from xstilts_core.mini.meaning import Attribute, Entity, Event, Fact, settled
 
@@ -28,7 +28,7 @@ _DOMAIN_WEIGHT = 3.0
 """Weight of a clinic or chat concept, relative to a general one, in a text of that domain."""
 _AGES = range(18, 80)
 _USUAL_SHARE = 0.8
-"""Weight of a usual item (`preferences.USUAL`), relative to all others together (1)."""
+"""Weight of a usual item (`lexicon.USUAL`), relative to all others together (1)."""
 _SHARP, _SHARP_UNIFORM = 0.12, 0.03
 _FLAT, _FLAT_UNIFORM = 0.6, 0.10
 _VERB_CLASSES = ("verb_transitive", "verb_person", "verb_intransitive")
@@ -131,7 +131,7 @@ class World:
             * self._prior.get(item, 1.0)
             for gamma, item in zip(gammas, items, strict=True)
         ]
-        usual = preferences.USUAL.get(kind, {}).get(key) if self.lasting else None
+        usual = lexicon.USUAL.get(kind, {}).get(key) if self.lasting else None
         if usual in items:
             raw[items.index(usual)] += _USUAL_SHARE
         scale = sum(raw)
@@ -144,20 +144,20 @@ class World:
             case "verb":
                 return self._verbs_of(key)
             case "person_verb":
-                excluded = preferences.MEDICAL_VERBS | preferences.STATIVE_VERBS
+                excluded = lexicon.MEDICAL_VERBS | lexicon.STATIVE_VERBS
                 verbs = vocabulary("verb_person", self.domain)
                 return tuple(verb for verb in verbs if verb not in excluded)
             case "object":
-                return self._only_known(preferences.OBJECTS[key])
+                return self._only_known(lexicon.OBJECTS[key])
             case "animal_object":
-                return self._only_known(preferences.ANIMAL_OBJECTS[key])
+                return self._only_known(lexicon.ANIMAL_OBJECTS[key])
             case "place":
-                return self._only_known(preferences.PLACES.get(key, preferences.ANYWHERE))
+                return self._only_known(lexicon.PLACES.get(key, lexicon.ANYWHERE))
             case "animal_place":
                 places = self.choices("place", key)
-                return tuple(place for place in places if place in preferences.ANIMAL_PLACES)
+                return tuple(place for place in places if place in lexicon.ANIMAL_PLACES)
             case "adjective":
-                return self._only_known(preferences.ADJECTIVES.get(key, ()))
+                return self._only_known(lexicon.ADJECTIVES.get(key, ()))
             case "time":
                 return vocabulary("time", self.domain)
             case "number":
@@ -174,15 +174,13 @@ class World:
     def _verbs_of(self, subject: str) -> tuple[str, ...]:
         verbs = [verb for name in _VERB_CLASSES for verb in vocabulary(name, self.domain)]
         verbs = [
-            verb
-            for verb in verbs
-            if verb not in preferences.OBJECTS or self.choices("object", verb)
+            verb for verb in verbs if verb not in lexicon.OBJECTS or self.choices("object", verb)
         ]
         kind = class_of(subject)
         if subject == "animal" or kind == "animal":
-            return tuple(verb for verb in verbs if verb in preferences.ANIMAL_VERBS)
-        if kind == "occupation" and subject not in preferences.MEDICAL_OCCUPATIONS:
-            return tuple(verb for verb in verbs if verb not in preferences.MEDICAL_VERBS)
+            return tuple(verb for verb in verbs if verb in lexicon.ANIMAL_VERBS)
+        if kind == "occupation" and subject not in lexicon.MEDICAL_OCCUPATIONS:
+            return tuple(verb for verb in verbs if verb not in lexicon.MEDICAL_VERBS)
         return tuple(verbs)
 
     def entity_name(self, random: Random, class_name: str) -> str:
@@ -262,14 +260,14 @@ class World:
         """Draw an event; numbers are probabilities. `subject` and `verb` are drawn unless given."""
         subject = subject or self.subject(random, persons, every, surname)
         verb = verb or self.preference("verb", subject.concept).draw(random)
-        lasting = verb in preferences.STATIVE_VERBS
+        lasting = verb in lexicon.STATIVE_VERBS
         where = when = None
         if random.random() < place and not lasting:
             where = self.place(random, verb, subject)
         if random.random() < time and not lasting:
             when = self.preference("time", verb).draw(random)
         never = random.random() < negated and subject.quantifier != "every"
-        if never and when in preferences.TIMES_WITHOUT_NEVER:
+        if never and when in lexicon.TIMES_WITHOUT_NEVER:
             when = None
         fronted = random.choice(("place", "time")) if random.random() < front else None
         event = Event(

@@ -1,18 +1,28 @@
 """Controls without an encoder: what the most frequent label, or shared words, reach on the very
-items that a study scores."""
+items that a study scores. Probes (probing.py) are described and scored in the same way.
 
+Word overlap is language-independent: whatever is fitted on English data is applied unchanged to
+every language.
+"""
+
+import zlib
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
+
+import numpy as np
+import torch
+from torch.nn.functional import cross_entropy
 
 from xstilts_core import metrics
 from xstilts_core.data.source import source_of
+from xstilts_core.data.words import folded, spans
 from xstilts_core.evaluate import Scored, as_scores, write_predictions
-from xstilts_core.examples import Example
+from xstilts_core.examples import Example, PairExample, SpanExample
 from xstilts_core.formats import FORMATS, retrieval
 from xstilts_core.formats.pair import label_indices
-from xstilts_core.phases import overlap
 from xstilts_core.results import Score
 from xstilts_core.retrieve import (
     Vectors,
@@ -26,20 +36,24 @@ from xstilts_core.study.spec import ControlSpec, RetrievalSpec
 from xstilts_core.tasks import Task, task
 
 LONGEST_ANSWER = 8
+_ENDS = frozenset(".!?。！？।\n")
+_DIMENSIONS = 2_048
+_FEATURES = ("share_of_first", "share_of_second", "all_of_second", "longer")
 # Examples in a language -> the examples that predictions belong to, and the predictions, scored.
 Answer = Callable[[Sequence[Any], str], tuple[Sequence[Any], Scored]]
 
 
 @dataclass(frozen=True, slots=True)
 class Control:
-    """A target's fitted control: what it learnt, to display, and how it answers examples."""
+    """A target's fitted control or probe: what it learnt, to display, and how it answers
+    examples."""
 
     target: str
     learnt: dict[str, Any]
     answer: Answer
 
 
-def _predicting(
+def predicting(
     entry: Task, learnt: dict[str, Any], predict: Callable[[Sequence[Any], str], list[Any]]
 ) -> Control:
     """Return a control that predicts from examples and a language; the rule of the task's format
@@ -62,32 +76,121 @@ def training(spec: ControlSpec, entry: Task) -> list[Example]:
 
 def _most_frequent_label(spec: ControlSpec, entry: Task) -> Control:
     label = Counter(example.label for example in training(spec, entry)).most_common(1)[0][0]
-    return _predicting(entry, {"label": label}, lambda examples, code: [label] * len(examples))
+    return predicting(entry, {"label": label}, lambda examples, code: [label] * len(examples))
 
 
 def _most_frequent_tag(spec: ControlSpec, entry: Task) -> Control:
     """Predict one tag for all words, not one per word: for entities O, with an F1 of 0."""
     counts = Counter(tag for example in training(spec, entry) for tag in example.tags)
     tag = counts.most_common(1)[0][0]
-    return _predicting(
+    return predicting(
         entry,
         {"tag": tag},
         lambda examples, code: [[tag] * len(example.words) for example in examples],
     )
 
 
+# ---- word overlap as a classifier, a reader and a search engine
+
+
+def features(examples: Sequence[PairExample], code: str) -> np.ndarray:
+    """Return [examples, _FEATURES]: the share of each text's words that occur in the other, whether
+    all of the second's do, and how much longer the second is, as a share of both lengths.
+
+    These are the overlap heuristics that Naik et al. (2018) and McCoy et al. (2019) found in models
+    of natural language inference.
+    """
+    rows = []
+    for example in examples:
+        first, second = folded(example.text_a, code), folded(example.text_b, code)
+        common = (Counter(first) & Counter(second)).total()
+        longer = (len(second) - len(first)) / max(1, len(first) + len(second))
+        shares = common / max(1, len(first)), common / max(1, len(second))
+        rows.append((*shares, float(common == len(second)), longer))
+    return np.array(rows)
+
+
+@dataclass(frozen=True, slots=True)
+class _Classifier:
+    """Multinomial logistic regression: standardised features times weights [_FEATURES + 1, labels],
+    the last row being the bias."""
+
+    mean: np.ndarray
+    deviation: np.ndarray
+    weights: np.ndarray
+
+    def choose(self, table: np.ndarray) -> np.ndarray:
+        """Return [examples]: the most probable label's index, from [examples, _FEATURES]."""
+        return (_design(table, self.mean, self.deviation) @ self.weights).argmax(1)
+
+
+def _design(table: np.ndarray, mean: np.ndarray, deviation: np.ndarray) -> np.ndarray:
+    """Return standardised features and a column of ones."""
+    return np.column_stack([(table - mean) / deviation, np.ones(len(table))])
+
+
+def fit_classifier(table: np.ndarray, labels: np.ndarray, count: int) -> _Classifier:
+    """Fit on features [examples, _FEATURES] and labels [examples] out of `count`.
+    A small penalty keeps the weights finite on separable data."""
+    mean, deviation = table.mean(0), np.maximum(table.std(0), 1e-9)
+    inputs, gold = torch.from_numpy(_design(table, mean, deviation)), torch.from_numpy(labels)
+    weights = torch.zeros(inputs.shape[1], count, dtype=torch.float64, requires_grad=True)
+    optimizer = torch.optim.LBFGS([weights], max_iter=200, line_search_fn="strong_wolfe")
+
+    def loss() -> torch.Tensor:
+        optimizer.zero_grad()
+        value = cross_entropy(inputs @ weights, gold) + 1e-4 * weights.square().sum()
+        value.backward()
+        return value
+
+    optimizer.step(loss)
+    return _Classifier(mean, deviation, weights.detach().numpy())
+
+
+def answers(examples: Sequence[SpanExample], code: str, length: int) -> list[str]:
+    """Return each question's answer by sliding window: `length` words (characters in scripts
+    without spaces) of the context.
+
+    Question words weigh log(1 + 1 / count in the context) (Richardson et al. 2013). A span scores
+    the weights around it less those inside it. Around it are as many words on both sides as the
+    question has, but not beyond the sentence: an answer is beside the words of its question and
+    repeats none of them. The answer is "" if the context has no word.
+    """
+    return [_answer(example, code, length) for example in examples]
+
+
+def _answer(example: SpanExample, code: str, length: int) -> str:
+    context = example.context
+    ranges = spans(context, code)
+    if not ranges:
+        return ""
+    words = [context[first:end].casefold() for first, end in ranges]
+    query, count = set(folded(example.question, code)), Counter(words)
+    weights = np.array([np.log(1 + 1 / count[word]) if word in query else 0.0 for word in words])
+    sums = np.concatenate([[0.0], np.cumsum(weights)])
+    breaks = [not _ENDS.isdisjoint(context[end:first]) for (_, end), (first, _) in pairwise(ranges)]
+    sentence = np.concatenate([[0], np.cumsum(breaks)]).astype(int)
+    starts = np.searchsorted(sentence, sentence)
+    ends = np.searchsorted(sentence, sentence, side="right")
+    first = np.arange(len(ranges))
+    end = np.minimum(first + length, ends)
+    around = sums[np.minimum(end + len(query), ends)] - sums[np.maximum(first - len(query), starts)]
+    best = int(np.argmax(around - 2 * (sums[end] - sums[first])))
+    return context[ranges[best][0] : ranges[end[best] - 1][1]]
+
+
 def _label_by_overlap(spec: ControlSpec, entry: Task) -> Control:
     examples = training(spec, entry)
-    classifier = overlap.fit_classifier(
-        overlap.features(examples, "en"), label_indices(examples, entry), len(entry.labels)
+    classifier = fit_classifier(
+        features(examples, "en"), label_indices(examples, entry), len(entry.labels)
     )
 
     def predict(queries: Sequence[Any], code: str) -> list[str]:
-        return [entry.labels[best] for best in classifier.choose(overlap.features(queries, code))]
+        return [entry.labels[best] for best in classifier.choose(features(queries, code))]
 
-    rows = zip((*overlap.FEATURES, "bias"), classifier.weights.round(3).tolist(), strict=True)
+    rows = zip((*_FEATURES, "bias"), classifier.weights.round(3).tolist(), strict=True)
     learnt = {name: dict(zip(entry.labels, row, strict=True)) for name, row in rows}
-    return _predicting(entry, learnt, predict)
+    return predicting(entry, learnt, predict)
 
 
 def _span_by_overlap(spec: ControlSpec, entry: Task) -> Control:
@@ -95,21 +198,37 @@ def _span_by_overlap(spec: ControlSpec, entry: Task) -> Control:
     examples = source_of(spec).development(entry.train_on or "")
     gold = [[answer.text for answer in example.answers] for example in examples]
     by_length = {
-        length: metrics.squad(gold, overlap.answers(examples, "en", length))["f1"]
+        length: metrics.score(
+            metrics.squad_statistics(gold, answers(examples, "en", length)), metrics.SPAN
+        )["f1"]
         for length in range(1, LONGEST_ANSWER + 1)
     }
     length = max(by_length, key=lambda size: by_length[size])
     development = {size: round(value, 2) for size, value in by_length.items()}
-    return _predicting(
+    return predicting(
         entry,
         {"length": length, "development": development},
-        lambda queries, code: overlap.answers(queries, code, length),
+        lambda queries, code: answers(queries, code, length),
     )
+
+
+def trigrams(texts: Sequence[str]) -> torch.Tensor:
+    """Return [texts, _DIMENSIONS] float32: which character trigrams a text has, hashed (Weinberger
+    et al. 2009), without regard to case."""
+    table = torch.zeros(len(texts), _DIMENSIONS)
+    for row, text in enumerate(texts):
+        padded = f" {text.casefold()} "
+        indices = {
+            zlib.crc32(padded[k : k + 3].encode("utf-8")) % _DIMENSIONS
+            for k in range(len(padded) - 2)
+        }
+        table[row, list(indices)] = 1.0
+    return table
 
 
 def vectors(examples: Sequence[Any]) -> Vectors:
     sides = (
-        retrieval.prepare(overlap.trigrams([example.text for example in side]), False)
+        retrieval.prepare(trigrams([example.text for example in side]), False)
         for side in retrieval.two_sides(examples)
     )
     return Vectors(*sides)
@@ -157,7 +276,7 @@ def fit(spec: ControlSpec) -> list[Control]:
 
 
 def describe(controls: list[Control]) -> dict[str, dict[str, Any]]:
-    """Return what each target's control learnt."""
+    """Return what each target's control or probe learnt."""
     return {control.target: control.learnt for control in controls}
 
 
@@ -165,15 +284,13 @@ def score_targets(run: Run, controls: list[Control]) -> list[Score]:
     """Score every target in every language on the items that the study's models see, and write the
     predictions."""
     spec, source = run.spec, source_of(run.spec)
-    scores: list[Score] = []
+    limits, scores = getattr(spec, "test_examples", {}), []
     for control in controls:
         target = task(control.target)
         split = source.test_split(target.name)
         for code in source.evaluated(target.name, split, spec.languages):
-            examples = source.load(target.name, split, code)
-            queries, scored = control.answer(
-                examples[: spec.test_examples.get(target.name) or None], code
-            )
+            examples = source.load(target.name, split, code)[: limits.get(target.name) or None]
+            queries, scored = control.answer(examples, code)
             write_predictions(spec.folder, target, code, queries, scored)
             run.count(target.name, code, scored)
             scores += as_scores(scored, target, code, split)

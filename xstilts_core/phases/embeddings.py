@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from xstilts_core.data.source import Source, plain_texts, source_of
+from xstilts_core.data.releases import Source, plain_texts
+from xstilts_core.data.source import source_of
 from xstilts_core.errors import UsageError, unknown
 from xstilts_core.examples import Example, PairExample
 from xstilts_core.files import locks

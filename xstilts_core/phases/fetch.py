@@ -3,13 +3,15 @@ and report what became of it there."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import cache
 from typing import Any, Literal
 
-from xstilts_core.data import hub_client, hub_lock, readers, sampling
-from xstilts_core.data.hub_lock import Repository
-from xstilts_core.data.source import SPLITS, Hub
-from xstilts_core.files.paths import home
-from xstilts_core.study.spec import ENCODERS, DataSpec
+from xstilts_core.data import hub_client, sampling
+from xstilts_core.data.hub_client import Repository
+from xstilts_core.data.readers import hub as hub_reader
+from xstilts_core.data.releases import SPLITS, Hub
+from xstilts_core.study.spec import DataSpec
+from xstilts_core.study.study_file import ENCODERS, is_folder
 from xstilts_core.tasks import TEXTS, TRANSLATIONS, HubData
 
 ENCODER = "encoder"
@@ -45,7 +47,7 @@ def hub_splits(spec: DataSpec) -> Iterator[tuple[str, HubData, str, str]]:
                 if unread and code not in spec.data_languages:
                     continue
                 if split == "train" or code == "en" or not spec.languages or code in spec.languages:
-                    source = readers.hub_data(name, code)
+                    source = hub_reader.hub_data(name, code)
                     config = source.configuration(split, code)
                     for part in source.splits[split]:
                         key = (Repository.of(source).key, config, part)
@@ -56,18 +58,15 @@ def hub_splits(spec: DataSpec) -> Iterator[tuple[str, HubData, str, str]]:
         yield "mlm", TEXTS, TEXTS.configuration("train", code), "train"
 
 
-def on_hub(encoder: str) -> bool:
+def _on_hub(encoder: str) -> bool:
     """Return whether an encoder is on the hub: neither a name of the suite's own nor a folder."""
-    return (
-        encoder not in ENCODERS
-        and not encoder.startswith((".", "/", "~"))
-        and not (home() / encoder).is_dir()
-    )
+    return encoder not in ENCODERS and not is_folder(encoder)
 
 
-def standing(repository: Repository, locked_commit: str) -> tuple[State, str]:
-    """Return what became of a repository that was locked at `locked_commit` ("" if it was not), and
-    the current commit of its branch on the hub."""
+def _standing(repository: Repository) -> tuple[State, str]:
+    """Return what became of a repository since it was locked, and the current commit of its branch
+    on the hub."""
+    locked_commit = hub_client.locked_commit(repository)
     if not locked_commit or hub_client.offline():
         return ("locked" if locked_commit else "new"), ""
     try:
@@ -81,15 +80,11 @@ def fetch(spec: DataSpec) -> list[Fetched]:
     """Fetch, check and lock every split and the models.
     Return a row for each, in the order of the tasks. Raise UsageError if one is not available."""
     fetched: list[Fetched] = []
-    standings: dict[Repository, tuple[State, str]] = {}
-
-    def look_at(repository: Repository) -> None:
-        """Look at a repository before it is fetched: afterwards everything is locked."""
-        if repository not in standings:
-            standings[repository] = standing(repository, hub_lock.commit(repository))
+    # Each repository is looked at before any of it is fetched: afterwards everything is locked.
+    look_at = cache(_standing)
 
     def add(task: str, repository: Repository, config: str, split: str, rows: int | None) -> None:
-        state, head = standings[repository]
+        state, head = look_at(repository)
         fetched.append(
             Fetched(
                 task=task,
@@ -98,17 +93,18 @@ def fetch(spec: DataSpec) -> list[Fetched]:
                 split=split,
                 rows=rows,
                 state=state,
-                commit=hub_lock.commit(repository),
+                commit=hub_client.locked_commit(repository),
                 head=head,
             )
         )
 
     for name, source, config, split in hub_splits(spec):
-        look_at(repository := Repository.of(source))
-        add(name, repository, config, split, readers.fetch(name, source, config, split).num_rows)
+        look_at(Repository.of(source))
+        rows = hub_reader.fetch(name, source, config, split).num_rows
+        add(name, Repository.of(source), config, split, rows)
     models = [(ENCODER, spec.encoder), *((_TRANSLATOR, name) for name in spec.translators)]
     for kind, name in models:
-        if on_hub(name):
+        if _on_hub(name):
             look_at(repository := Repository("model", name))
             path = hub_client.encoder(name, kind)
             if kind == ENCODER:  # here, not in each of the runs that wait for this one
@@ -123,7 +119,9 @@ def notices(rows: Sequence[Fetched]) -> list[str]:
     """Return a sentence for every repository that is no longer on the hub as it was locked."""
     sentences = {}
     for row in rows:
-        pinned = f"this study stays with commit {row.commit}, as recorded in {hub_lock.path()}"
+        pinned = (
+            f"this study stays with commit {row.commit}, as recorded in {hub_client.lock_path()}"
+        )
         if row.state == "moved":
             sentences[row.repository] = (
                 f"{row.repository} has moved on the hub to commit {row.head}; {pinned}. "

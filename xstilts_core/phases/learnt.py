@@ -14,6 +14,7 @@ from xstilts_core import results
 from xstilts_core.results import RESULT, Result
 from xstilts_core.study import Study
 from xstilts_core.study.spec import IntermediateSpec
+from xstilts_core.wording.text import sentences
 
 # Key of result.json's details; the value is task -> the fields of a Judgement and `learnt`.
 DETAIL = "learnt"
@@ -93,35 +94,17 @@ def listed(values: Iterable[object]) -> str:
 def sentence(recipe: str, tasks: int, failures: Sequence[tuple[int, Judgement]]) -> str:
     """Return a sentence on which of a recipe's `tasks` were not learnt with which seeds, and what
     that means for its gains. failures: (seed, judgement)."""
-    names = list(dict.fromkeys(judgement.task for _, judgement in failures))
-    seeds = {seed for seed, _ in failures}
-    parts = []
-    for name in names:
-        of_task = [(seed, judgement) for seed, judgement in failures if judgement.task == name]
-        first, word = of_task[0][1], "seed" if len(of_task) == 1 else "seeds"
-        values = " and ".join(f"{judgement.score:.1f}" for _, judgement in of_task)
-        verdict = (
-            "is not distinguishable from"
-            if any(judgement.high >= 0 for _, judgement in of_task)
-            else "is below"
-        )
-        score_text = (
-            f"English development {first.metric} of {name} after phase 2, {values} "
-            f"({word} {listed(seed for seed, _ in of_task)})"
-        )
-        parts.append(f"{score_text}, {verdict} {first.reference:.1f} ({first.answer})")
-    one_seed = len(seeds) == 1
-    what = "nothing" if len(names) == tasks else f"nothing of {listed(names)}"
-    most = max(judgement.attempts for _, judgement in failures)
-    way = "restarts: 2 would train it again" if most == 1 else f"the best of {most} attempts"
-    who, owner, such = (
-        ("this encoder", "its", "a spoilt encoder")
-        if one_seed
-        else ("these encoders", "their", "spoilt encoders")
-    )
-    return (
-        f"{recipe}: {'; '.join(parts)}: {who} learnt {what}, "
-        f"and {owner} gains show the effect of {such} ({way})"
+    by_task: dict[str, list[tuple[int, Judgement]]] = {}
+    for seed, judgement in failures:
+        by_task.setdefault(judgement.task, []).append((seed, judgement))
+    return sentences(
+        "not_learnt",
+        recipe=recipe,
+        by_task=by_task,
+        listed=listed,
+        seeds=len({seed for seed, _ in failures}),
+        nothing=len(by_task) == tasks,
+        attempts=max(judgement.attempts for _, judgement in failures),
     )
 
 

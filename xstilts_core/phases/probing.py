@@ -9,41 +9,24 @@ development data, and applied unchanged to every language.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
-from xstilts_core import metrics
 from xstilts_core.data.source import source_of
-from xstilts_core.evaluate import Scored, as_scores, write_predictions
 from xstilts_core.examples import PairExample
-from xstilts_core.formats import FORMATS
 from xstilts_core.formats.pair import label_indices
 from xstilts_core.model import Encoder
-from xstilts_core.results import Score
+from xstilts_core.phases.control import Control, predicting
 from xstilts_core.retrieve import unit_vectors
-from xstilts_core.run import Run
 from xstilts_core.study.spec import ProbingSpec
-from xstilts_core.tasks import task
+from xstilts_core.tasks import Task, task
 
 ENGLISH = "en"
 # Inverse strengths of the L2 penalty (scikit-learn's C), the strongest first: it wins a tie of
 # development scores.
 _STRENGTHS = (0.001, 0.01, 0.1)
 _MOST_STEPS = 1_000
-
-
-@dataclass(frozen=True, slots=True)
-class Probe:
-    """A probe: its task, the classifier, the chosen strength, and the accuracy of each strength on
-    English development data in percent."""
-
-    task: str
-    classifier: LogisticRegression
-    strength: float
-    development: dict[float, float]
 
 
 def features(spec: ProbingSpec, encoder: Encoder, examples: Sequence[PairExample]) -> np.ndarray:
@@ -61,11 +44,12 @@ def features(spec: ProbingSpec, encoder: Encoder, examples: Sequence[PairExample
     return (table - table.mean(0)) / np.maximum(table.std(0), 1e-9)
 
 
-def _fit_probe(spec: ProbingSpec, encoder: Encoder, name: str) -> Probe:
-    """Fit the classifier of one probing task, with its strength chosen on English data."""
-    train, dev = (source_of(spec).load(name, split, ENGLISH) for split in ("train", "dev"))
+def _fit_probe(spec: ProbingSpec, encoder: Encoder, entry: Task) -> Control:
+    """Fit the classifier of one probing task, with its strength chosen on English data. What it
+    learnt: the accuracy of each strength on development data in percent, and the chosen one."""
+    train, dev = (source_of(spec).load(entry.name, split, ENGLISH) for split in ("train", "dev"))
     table, dev_table = features(spec, encoder, train), features(spec, encoder, dev)
-    gold, dev_gold = label_indices(train, task(name)), label_indices(dev, task(name))
+    gold, dev_gold = label_indices(train, entry), label_indices(dev, entry)
     classifiers = {
         strength: LogisticRegression(C=strength, max_iter=_MOST_STEPS).fit(table, gold)
         for strength in _STRENGTHS
@@ -75,34 +59,15 @@ def _fit_probe(spec: ProbingSpec, encoder: Encoder, name: str) -> Probe:
         for strength, classifier in classifiers.items()
     }
     best = max(accuracies, key=lambda strength: accuracies[strength])
-    return Probe(name, classifiers[best], best, accuracies)
+
+    def predict(examples: Sequence[PairExample], code: str) -> list[str]:
+        indices = classifiers[best].predict(features(spec, encoder, examples))
+        return [entry.labels[index] for index in indices]
+
+    return predicting(entry, {"strength": best, "development": accuracies}, predict)
 
 
-def fit(spec: ProbingSpec, encoder: Encoder) -> list[Probe]:
-    """Fit the probes of all the spec's tasks."""
-    return [_fit_probe(spec, encoder, name) for name in spec.probes]
-
-
-def describe(probes: Sequence[Probe]) -> dict[str, dict[str, Any]]:
-    """Return each task's accuracies on English development data, and the chosen strength."""
-    return {
-        probe.task: {"strength": probe.strength, "development": probe.development}
-        for probe in probes
-    }
-
-
-def score_probes(run: Run, encoder: Encoder, probes: Sequence[Probe]) -> list[Score]:
-    """Score every probe in every language, zero-shot, and write the predictions."""
-    spec, source = run.spec, source_of(run.spec)
-    scores: list[Score] = []
-    for probe in probes:
-        target = task(probe.task)
-        for code in source.evaluated(target.name, "test", spec.languages):
-            examples = source.load(target.name, "test", code)
-            indices = probe.classifier.predict(features(spec, encoder, examples))
-            predictions = [target.labels[index] for index in indices]
-            columns, rows = FORMATS[target.format].statistics(examples, predictions, target, code)
-            scored = Scored(predictions, columns, rows, metrics.score(rows, columns))
-            write_predictions(spec.folder, target, code, examples, scored)
-            scores += as_scores(scored, target, code, "test")
-    return scores
+def fit(spec: ProbingSpec, encoder: Encoder) -> list[Control]:
+    """Fit the probes of all the spec's tasks. They are described and scored, zero-shot, as controls
+    are (control.py)."""
+    return [_fit_probe(spec, encoder, task(name)) for name in spec.probes]

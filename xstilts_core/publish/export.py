@@ -22,8 +22,9 @@ from xstilts_core import model
 from xstilts_core.encoders import loading
 from xstilts_core.encoders.trial import quiet
 from xstilts_core.errors import UsageError
-from xstilts_core.publish.cards import Record, model_card, model_folder, new_folder
-from xstilts_core.results import LANGUAGE_HEAD
+from xstilts_core.files.encoder_files import LANGUAGE_HEAD
+from xstilts_core.publish.cards import model_card
+from xstilts_core.publish.records import Record, model_folder, new_folder
 
 # Compared between the run's encoder and the exported one: several scripts, and lengths that need
 # padding.

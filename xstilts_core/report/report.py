@@ -19,6 +19,10 @@ from xstilts_core.study import Study
 from xstilts_core.wording.numbers import counted
 from xstilts_core.wording.text import sentences
 
+_MOST_PRINTED_ROWS = 25
+# Longer cells of a table are words, not numbers.
+_MOST_LETTERS = 24
+
 
 class Report:
     """A report notebook at work.
@@ -97,14 +101,21 @@ class Report:
             self.show(frame, title, digits, name)
 
     def show(self, frame: pd.DataFrame, title: str, digits: int = 1, name: str = "") -> None:
-        """Show a table folded, unless it is empty. name: of its file, if it is saved."""
+        """Show a table folded, unless it is empty. name: of its file, if it is saved. A named index
+        is a column; a missing value is a dash."""
         if frame.empty:
             return
         (marked,) = analysis.dagger(self.unlearnt, frame)
         title = html.escape(f"{title[:1].upper()}{title[1:]}")
         file = f', <a href="{name}.csv">{name}.csv</a>' if name else ""
         summary = f"<summary>{title} ({counted(len(frame), 'row')}{file})</summary>"
-        display(HTML(f"<details>{summary}{_table(marked.round(digits))}</details>"))
+        # The page prints a short table, and of a long one its title alone. Words begin on the left.
+        table = (marked.reset_index() if marked.index.name else marked).round(digits)
+        longest = table.astype(str).apply(lambda column: column.str.len().max())
+        kinds = [f"words{number}" for number, size in enumerate(longest, 1) if size > _MOST_LETTERS]
+        kinds += ["long"] if len(table) > _MOST_PRINTED_ROWS else []
+        cells = table.to_html(index=False, border=0, na_rep="\N{EN DASH}", justify="left")
+        display(HTML(f'<details class="{" ".join(kinds)}">{summary}{cells}</details>'))
 
     def figure(
         self,
@@ -144,9 +155,3 @@ class Report:
     def finish(self) -> None:
         """Write result.json, which marks the report as done."""
         finish(self.folder, self.notebook, "\n\n".join(self.answers))
-
-
-def _table(frame: pd.DataFrame) -> str:
-    """Return a table as HTML. A named index is a column; a missing value is a dash."""
-    table = frame.reset_index() if frame.index.name else frame
-    return table.to_html(index=False, border=0, na_rep="\N{EN DASH}", justify="left")

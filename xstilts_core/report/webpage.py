@@ -1,48 +1,28 @@
 """Build one self-contained HTML page from a study's executed report notebooks, code hidden.
 
-`python -m xstilts_core.report.webpage STUDY` writes outputs/<study>/report/index.html. Figures are
-embedded and nothing is loaded from elsewhere. If the study consists of several studies, its page
-has the question of each, the answers found by its reports, and a link to its own page.
+The page is outputs/<study>/report/index.html; its look, also in print, is in report_page.html.j2.
+Figures are embedded and nothing is loaded from elsewhere. If the study consists of several studies,
+its page has the question of each, the answers found by its reports, and a link to its own page.
 """
 
-import argparse
 import html
 import json
 import os
 import re
-import sys
 from base64 import b64encode
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 from xstilts_core import results
 from xstilts_core.errors import UsageError
 from xstilts_core.jobs.notebook import skip_address_grammar
 from xstilts_core.study import Study
+from xstilts_core.wording.text import page
 
 PAGE = "index.html"
 # The id of the cell of a report notebook that says how its numbers were made.
 METHOD = "method"
-_STYLE = """
-body { font: 16px/1.55 system-ui, sans-serif; color: #1b1f24; background: #fff; margin: 0 auto; }
-body { max-width: 72rem; padding: 1.5rem; overflow-wrap: break-word; } a { color: #0b57a4; }
-h1, h2, h3 { line-height: 1.25; } nav a { margin-right: 1.2rem; } a.anchor-link { display: none; }
-img, svg { max-width: 100%; height: auto; } pre { overflow-x: auto; background: #f6f8fa; }
-pre { padding: .6rem .8rem; border-radius: 4px; }
-.jp-OutputArea-output, .jp-RenderedHTMLCommon { overflow-x: auto; } code { background: #f6f8fa; }
-table { border-collapse: collapse; font-size: .9rem; margin: .8rem 0; }
-table { font-variant-numeric: tabular-nums; } th:first-child, td:first-child { text-align: left; }
-th, td { padding: .25rem .6rem; text-align: right; border-bottom: 1px solid #d8dee4; }
-thead th { border-bottom: 2px solid #57606a; } .state { color: #57606a; }
-details { margin: .4rem 0; } summary { cursor: pointer; color: #57606a; }
-section { border-top: 1px solid #d8dee4; margin-top: 2rem; padding-top: .5rem; }
-.jp-RenderedText[data-mime-type="application/vnd.jupyter.stderr"] { color: #8a1c1c; }
-@media (max-width: 40rem) { body { padding: .8rem; } h1 { font-size: 1.45rem; } }
-@media (max-width: 40rem) { .full img { min-width: 38rem; } }
-@media print { picture, tr { break-inside: avoid; } }
-@media print { body { font-size: 10pt; max-width: none; padding: 0; } nav { display: none; } }
-@media print { h2, h3 { break-after: avoid; } }
-"""
 
 
 def body(notebook: Path) -> str:
@@ -113,93 +93,43 @@ def answer(study: Study, name: str) -> str:
     return str(content.get("answer", ""))
 
 
-def part(study: Study, folder: Path) -> str:
+def _part(study: Study, folder: Path) -> dict[str, Any]:
     """Return the section of one study of several: its question, its progress and its answers. Links
     are relative to the page's `folder`."""
-    done = sum(found.state == "done" for found in results.states(study.specs))
-    state = (
-        f"{done} of {len(study.specs)} runs done"
+    done = sum(run.state == "done" for run in results.states(study.specs))
+    own_page = study.root / "report" / PAGE
+    answers = {name: answer(study, name) for name in study.reports}
+    return {
+        "name": study.name,
+        "title": study.title,
+        "state": f"{done} of {len(study.specs)} runs done"
         if study.specs
-        else f"published scores ({study.published})"
-    )
-    page = study.root / "report" / PAGE
-    address = html.escape(quote(os.path.relpath(page, folder)))
-    link = f'<a href="{address}">reports</a>' if page.is_file() else "no reports yet"
-    lines = [f'<section id="{study.name}">', f"<h2>{html.escape(study.title)}</h2>"]
-    lines.append(f'<p class="state">{html.escape(f"{study.name}: {state}")}; {link}</p>')
-    found = {name: text for name in study.reports if (text := answer(study, name))}
-    for name, text in found.items():
-        lines += [f'<h3><a href="{address}#{name}">{name}</a></h3>', markdown(text)]
-    lines += [] if found else ["<p>No answer yet.</p>"]
-    return "\n".join([*lines, "</section>"])
+        else f"published scores ({study.published})",
+        "address": quote(os.path.relpath(own_page, folder)),
+        "present": own_page.is_file(),
+        "answers": {name: markdown(text) for name, text in answers.items() if text},
+    }
 
 
 def build(study: Study) -> Path:
     """Write a study's page and return its path; raise UsageError if no report was executed."""
-    title = html.escape(f"{study.name}: {study.title}")
     path = study.root / "report" / PAGE
     if study.parts:
-        links = " ".join(
-            f'<a href="#{quote(member.name)}">{member.name}</a>' for member in study.members
-        )
-        sections = "\n".join(part(member, path.parent) for member in study.members)
+        sections = [_part(member, path.parent) for member in study.members]
     else:
-        links, sections = reports(study)
-    head = (
-        '<meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-        f"<title>{title}</title><style>{_STYLE}</style>"
-    )
-    top = f'<!doctype html>\n<html lang="en"><head>{head}</head>'
-    results.write_text(
-        path, f"{top}<body>\n<h1>{title}</h1>\n<nav>{links}</nav>\n{sections}\n</body></html>\n"
-    )
+        notebooks = {name: path.parent / name / results.NOTEBOOK for name in study.reports}
+        sections = [
+            {"name": name, "html": body(notebook)}
+            for name, notebook in notebooks.items()
+            if notebook.is_file()
+        ]
+        if not sections:
+            raise UsageError(
+                f"{path.parent}: no executed report notebook ({', '.join(study.reports)}): "
+                "run the study first"
+            )
+    links = [section["name"] for section in sections]
+    title = f"{study.name}: {study.title}"
+    text = page("report_page.html.j2", title=title, links=links, sections=sections)
+    results.write_text(path, f"{text}\n")
     return path
-
-
-def reports(study: Study) -> tuple[str, str]:
-    """Return the links to, and the sections of, the executed report notebooks, in the study's
-    order. Raise UsageError if there are none."""
-    executed = [(name, study.root / "report" / name / results.NOTEBOOK) for name in study.reports]
-    present = [(name, path) for name, path in executed if path.is_file()]
-    if not present:
-        raise UsageError(
-            f"{study.root / 'report'}: no executed report notebook ({', '.join(study.reports)}): "
-            "run the study first"
-        )
-    links = " ".join(f'<a href="#{name}">{name}</a>' for name, _ in present)
-    return links, "\n".join(
-        f'<section id="{name}">\n{body(path)}\n</section>' for name, path in present
-    )
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Write a study's page from the command line; see the module's docstring."""
-    parser = argparse.ArgumentParser(
-        prog="python -m xstilts_core.report.webpage", description=(__doc__ or "").splitlines()[0]
-    )
-    parser.add_argument(
-        "study", metavar="STUDY", help="name of a study in params/, or path of its YAML file"
-    )
-    parser.add_argument(
-        "--outputs",
-        default="outputs",
-        metavar="DIR",
-        help="folder that contains <study>/ (default: outputs)",
-    )
-    parser.add_argument(
-        "--data-root",
-        default="",
-        metavar="DIR",
-        help="folder of the original data files, for studies with `source: files`",
-    )
-    options = parser.parse_args(arguments)
-    try:
-        print(build(Study.load(options.study, options.outputs, options.data_root)))
-    except UsageError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -20,16 +20,19 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from xstilts_core import mini
-from xstilts_core.data import hub_lock
+from xstilts_core.data import hub_client
 from xstilts_core.errors import UsageError
 from xstilts_core.study import precision
 from xstilts_core.study.spec import SPECS, DataSpec, ScoringSpec, Spec
 from xstilts_core.tasks import TASKS
+
+if TYPE_CHECKING:
+    from xstilts_core.data.releases import Source
 
 CORE_VERSION = 3
 """Bump when training or evaluation gives different numbers for the same spec: then every result is
@@ -144,7 +147,7 @@ def of_spec(spec: Spec) -> Identity:
         settings=settings(spec),
         versions=versions(spec),
         fingerprint=spec.fingerprint,
-        revisions=hub_lock.revisions(spec),
+        revisions=hub_client.revisions(spec),
         parents=parents,
         precision=precision.of(spec),
     )
@@ -177,13 +180,13 @@ def of_result(content: Mapping[str, Any], folder: Path) -> Identity:
         None if root is None else _of_folder(root / name)
         for root, name in zip(roots, parent_names, strict=True)
     )
-    values = {name: value for name, value in spec.items() if name not in SPECS[phase].bookkeeping}
-    versions = {TASK + name: version for name, version in science.get("versions", {}).items()}
     return Identity(
         phase=phase,
         run="",
-        settings=values,
-        versions=versions,
+        settings={
+            name: value for name, value in spec.items() if name not in SPECS[phase].bookkeeping
+        },
+        versions={TASK + name: version for name, version in science.get("versions", {}).items()},
         fingerprint=science.get("weights", ""),
         parents=parents,
         older=True,
@@ -282,7 +285,7 @@ class DataRoots:
     comparing many runs."""
 
     def __init__(self) -> None:
-        self._paths: dict[tuple[str, ...], tuple[str, ...]] = {}
+        self._paths = cache(lambda *request: list(_split_paths(*request)))
 
     def difference(self, recorded: Identity, spec: Spec, data_root: str) -> str:
         """Return what has changed below data_root among the files that a run or one of its parents
@@ -308,40 +311,36 @@ class DataRoots:
 
     def input_paths(self, spec: Spec, data_root: str) -> Iterator[str]:
         """Yield the paths, relative to data_root, of the files that a run would read now."""
-        from xstilts_core.data.source import Files
+        from xstilts_core.data.releases import RELEASES
 
+        if spec.embedded:
+            return
+        source = RELEASES[spec.source](data_root, getattr(spec, "benchmark", "xtreme"))
         if spec.reads_texts:
-            if (data_root,) not in self._paths:
-                self._paths[data_root,] = tuple(
-                    path.relative_to(data_root).as_posix() for path in Files(data_root).text_files()
-                )
-            yield from self._paths[data_root,]
+            yield from self._paths(source, "", "", (), ())
+        languages = tuple(spec.languages) if isinstance(spec, ScoringSpec) else ()
         for task, split, codes in spec.reads:
-            languages = (
-                (spec.benchmark, *spec.languages)
-                if isinstance(spec, ScoringSpec) and codes is None
-                else codes or ()
-            )
-            key = (task, split, spec.source, data_root, *languages)
-            if key not in self._paths:
-                self._paths[key] = tuple(_split_paths(spec, task, split, codes, data_root))
-            yield from self._paths[key]
+            yield from self._paths(source, task, split, codes, languages)
 
 
 def _split_paths(
-    spec: Spec, task: str, split: str, codes: tuple[str, ...] | None, data_root: str
+    source: "Source",
+    task: str,
+    split: str,
+    codes: tuple[str, ...] | None,
+    languages: tuple[str, ...],
 ) -> Iterator[str]:
     """Yield the paths, relative to data_root, that hold a split of a task in these languages (None:
-    those that are scored). Yield none if it lacks them."""
-    from xstilts_core.data.source import source_of
+    those that are scored, of `languages` if there are any); without a task, those of all texts.
+    Yield none if the source lacks them."""
+    from xstilts_core.data.releases import Files
 
-    source = replace(source_of(spec), data_root=data_root)
     try:
-        if isinstance(spec, ScoringSpec) and codes is None:
+        if codes is None:
             split = source.test_split(task) if split == "scored" else split
-            codes = source.evaluated(task, split, spec.languages)
-        for code in codes or ():
-            for path in source.files(task, split, code):
-                yield path.relative_to(data_root).as_posix()
+            codes = source.evaluated(task, split, languages)
+        paths = (path for code in codes for path in source.files(task, split, code))
+        for path in paths if task else Files(source.data_root).text_files():
+            yield path.relative_to(source.data_root).as_posix()
     except UsageError:
         return

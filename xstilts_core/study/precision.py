@@ -3,6 +3,7 @@ can tell which results were made with another one."""
 
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from xstilts_core.data import hub_client
 from xstilts_core.files import encoder_files
@@ -40,21 +41,32 @@ def on_cpu(width: int | None) -> bool:
     return width is not None and width >= NARROWEST and has_bfloat16()
 
 
-def width(spec: EncoderSpec) -> int | None:
-    """Return the hidden size of the run's encoder, or None if it is unknown: a hub model that is
-    not downloaded yet."""
+def configuration(spec: EncoderSpec) -> dict[str, Any]:
+    """Return what is known of the configuration of the run's encoder before a run: its sizes if the
+    study pretrains it, everything for a folder and for a hub model that is downloaded, else
+    nothing."""
     if spec.encoder == "pretrained":
         ancestors: list[Spec] = [spec]
         for run in ancestors:
             if isinstance(run, PretrainSpec):
-                return run.hidden_size
+                return {
+                    "hidden_size": run.hidden_size,
+                    "num_hidden_layers": run.layers,
+                    "max_position_embeddings": run.max_length,
+                }
             ancestors += run.starts_from
     if spec.encoder == encoder_files.SHIPPED:
         folder = encoder_files.shipped()
     else:
         folder = home() / expanded(spec.phase1)
         folder = folder if folder.is_dir() else Path(hub_client.encoder_at_hand(spec.phase1))
-    return encoder_files.width(encoder_files.configuration(folder))
+    return encoder_files.configuration(folder)
+
+
+def width(spec: EncoderSpec) -> int | None:
+    """Return the hidden size of the run's encoder, or None if it is unknown: a hub model that is
+    not downloaded yet."""
+    return encoder_files.width(configuration(spec))
 
 
 def of(spec: Spec) -> str:

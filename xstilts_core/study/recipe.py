@@ -1,16 +1,19 @@
-"""Define the blocks of a study's file: settings of a phase or task, and recipes."""
+"""Define the blocks of a study's file: settings of a phase or task, and recipes; explain what is
+wrong in them: the line, the key, what is legal."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import (
     BeforeValidator,
     Field,
     ValidateAs,
+    ValidationError,
     ValidationInfo,
     create_model,
     field_validator,
 )
+from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
 
 from xstilts_core.errors import UsageError
@@ -25,7 +28,8 @@ from xstilts_core.study.spec import (
     TargetSpec,
     TuneSpec,
 )
-from xstilts_core.study.wording import SENTENCE, Checked
+from xstilts_core.study.study_file import locate
+from xstilts_core.study.wording import SENTENCE, Checked, first_error, sentence
 
 Settings = dict[str, Any]
 # Fields that the study itself sets for every run: its position in the grid.
@@ -145,3 +149,44 @@ class Recipe(_Phase2):
         return not any(
             self.setting(name) for name in ("sequence", "mlm", "lora", "data_languages", "noise")
         )
+
+
+# How many keys lead to a block of settings.
+_DEPTHS = {**dict.fromkeys(BLOCKS, 1), "tasks": 2, "recipes": 2}
+
+
+def _named(keys: Sequence[Any], separator: str) -> str:
+    """Return the name of a block or value in a message, such as "tasks, xnli", "recipe mnli"."""
+    if len(keys) == 2 and keys[0] == "recipes":
+        return f"recipe {keys[1]}"
+    return separator.join(map(str, keys))
+
+
+def explain(
+    error: ValidationError, fields: Mapping[str, FieldInfo], content: Any, file: str
+) -> UsageError:
+    """Return pydantic's most helpful error on a study's content as one sentence with file, line
+    and block. fields: those of the study."""
+    details = first_error(error)
+    keys = [key for key in details["loc"] if key != "[key]"]
+    depth = _DEPTHS.get(str(keys[0]), 0)
+    if details["type"] == "invalid_key" or "[key]" in details["loc"]:
+        depth = len(keys) - 1
+    section = keys[:depth] if len(keys) > depth else []
+    where = locate(content, file, keys, _named(section, ", "))
+    key = _named(keys[len(section) :], ".")
+    if not section:
+        return sentence(details, key, fields, where)
+    block = Recipe if section[0] == "recipes" else BLOCKS[str(section[0])]
+    legal = ", ".join(sorted(block.model_fields))
+    if details["type"] == "extra_forbidden" and block is not Recipe:
+        owners = [name for name in BLOCKS if name != "tasks" and key in BLOCKS[name].model_fields]
+        if key in ASSIGNED:
+            return UsageError(
+                f"{where}: key {key!r} cannot be set here: the study sets it for every run. "
+                f"Legal: {legal}"
+            )
+        if owners:
+            blocks = " or ".join(f"{name}:" for name in owners)
+            return UsageError(f"{where}: key {key!r} belongs in {blocks}, not here. Legal: {legal}")
+    return sentence(details, key, block.model_fields, where)

@@ -2,7 +2,6 @@
 fields of its spec, under the same names; their docstrings are the help of notebooks and cards."""
 
 from collections.abc import Iterable, Mapping
-from itertools import chain
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self, TypeVar
@@ -16,12 +15,12 @@ from pydantic import (
     model_validator,
 )
 
-from xstilts_core.errors import UsageError, unknown
+from xstilts_core.errors import UsageError
 from xstilts_core.files import encoder_files
 from xstilts_core.files.paths import expanded, home
 from xstilts_core.languages import language
 from xstilts_core.study.weights import fingerprint
-from xstilts_core.study.wording import Checked, explain
+from xstilts_core.study.wording import EMBEDDED_LANGUAGE, Checked, explain, require_known
 from xstilts_core.tasks import (
     EMBEDDED_LANGUAGES,
     HUB,
@@ -48,8 +47,6 @@ BASELINE = "none"
 # A study's name: letters of any script (with their accents), digits, _ and -. It is used in folder
 # names, links and job names.
 NAME = r"^[\p{L}\p{M}\p{Nd}_-]+$"
-# Names of the suite's own encoders; any other name is a hub name or a folder.
-ENCODERS = ("mini", "pretrained")
 # Each control with the formats of the targets it applies to. Those in DATA_ONLY need no encoder.
 CONTROLS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
@@ -88,16 +85,9 @@ class Read(NamedTuple):
     languages: tuple[str, ...] | None = None
 
 
-def training_reads(name: str) -> tuple[Read, ...]:
+def _training_reads(name: str) -> tuple[Read, ...]:
     """Return the English splits that training on a task reads."""
     return Read(name, "train", (ENGLISH,)), Read(name, "dev", (ENGLISH,))
-
-
-def passes(rows: float, batch_size: int, epochs: int, least_steps: int) -> int:
-    """Return the passes over `rows` training rows in steps of `batch_size` rows: `epochs`, or as
-    many more as `least_steps` requires."""
-    steps = max(1, -(-rows // max(1, batch_size)))
-    return max(epochs, int(-(-least_steps // steps)))
 
 
 def misfit(control: str, entry: Task) -> str:
@@ -135,6 +125,8 @@ class Spec(Checked):
 
     phase: ClassVar[str]
     notebook: ClassVar[str]
+    # The run's folder below outputs/<study>, with fields in braces.
+    place: ClassVar[str]
     bookkeeping: ClassVar[frozenset[str]] = frozenset(
         {"outputs", "data_root", "device", "checkpoint_every", "study", "recipe", "by_size"}
     )
@@ -163,7 +155,7 @@ class Spec(Checked):
     @property
     def folder(self) -> Path:
         """Folder of this run's result.json, notebook, log and model or predictions."""
-        raise UsageError("a Spec without a phase has no folder")
+        return self.root / self.place.format_map(vars(self))
 
     @property
     def parents(self) -> tuple[Path, ...]:
@@ -193,7 +185,7 @@ class Spec(Checked):
     @property
     def scores(self) -> tuple[str, ...]:
         """Targets that the run scores in the languages of the study."""
-        return ()
+        return tuple(read.task for read in self.reads if read.split == "scored")
 
     @property
     def reads(self) -> tuple[Read, ...]:
@@ -233,7 +225,7 @@ class Spec(Checked):
     @property
     def uses(self) -> tuple[str, ...]:
         """Tasks whose data or scores this run touches."""
-        return ()
+        return tuple(dict.fromkeys(read.task for read in self.reads))
 
     @model_validator(mode="after")
     def source_has_tasks(self) -> Self:
@@ -378,7 +370,8 @@ class TuneSpec(EncoderSpec):
 
     def passes(self, rows: float) -> int:
         """Return the passes over `rows` rows: `epochs`, or as many more as `least_steps` needs."""
-        return passes(rows, self.batch_size, self.epochs, self.least_steps)
+        steps = max(1, -(-rows // max(1, self.batch_size)))
+        return max(self.epochs, int(-(-self.least_steps // steps)))
 
     def examples_of(self, name: str) -> int:
         """Return the largest number of training examples of a task; 0: all."""
@@ -441,6 +434,7 @@ class IntermediateSpec(TuneSpec):
 
     phase: ClassVar[str] = "intermediate"
     notebook: ClassVar[str] = "20_intermediate"
+    place: ClassVar[str] = "intermediate/{recipe}/seed{seed}"
 
     recipe: RecipeName = "mnli"
     """name of the recipe: where the encoder is saved"""
@@ -511,26 +505,18 @@ class IntermediateSpec(TuneSpec):
         return tuple(dict.fromkeys(names))
 
     @property
-    def uses(self) -> tuple[str, ...]:
-        if not self.translated or self.translator or self.embedded:
-            return tuple(self.tasks)
-        return (*self.tasks, *(TRANSLATIONS[part] for part in self.parts if part in TRANSLATIONS))
-
-    @property
     def reads(self) -> tuple[Read, ...]:
-        published = [name for name in self.uses if name not in self.tasks]
+        published = [TRANSLATIONS[part] for part in self.parts if part in TRANSLATIONS]
+        if not self.translated or self.translator or self.embedded:
+            published = []
         return (
-            *(read for name in self.tasks for read in training_reads(name)),
-            *(Read(name, "train", self.translated) for name in published),
+            *(read for name in self.tasks for read in _training_reads(name)),
+            *(Read(name, "train", self.translated) for name in published if name not in self.tasks),
         )
 
     @property
     def reads_texts(self) -> bool:
         return bool(self.mlm) and self.source == "files"
-
-    @property
-    def folder(self) -> Path:
-        return self.root / "intermediate" / self.recipe / f"seed{self.seed}"
 
     def examples_of(self, name: str) -> int:
         return self.task_examples.get(name, self.train_examples)
@@ -595,9 +581,7 @@ class IntermediateSpec(TuneSpec):
             )
         if self.probabilities and abs((total := sum(self.probabilities.values())) - 1) > 1e-6:
             raise ValueError(f"probabilities must sum to 1: they sum to {total:g}")
-        for name in self.task_examples:
-            if name not in self.tasks:
-                raise unknown("task of this run", name, self.tasks, "task_examples")
+        require_known("task of this run", self.task_examples, self.tasks, "task_examples")
         self.require_recipe()
         return self
 
@@ -610,10 +594,9 @@ class IntermediateSpec(TuneSpec):
                 f"mlm and control {self.control} exclude each other: "
                 "the language-model head belongs to the pretrained weights"
             )
-        for code in self.mlm_languages if self.embedded else ():
-            if code not in EMBEDDED_LANGUAGES:
-                kind = "language of the embedded suite (source mini)"
-                raise unknown(kind, code, EMBEDDED_LANGUAGES, "mlm_languages")
+        if self.embedded:
+            codes = self.mlm_languages
+            require_known(EMBEDDED_LANGUAGE, codes, EMBEDDED_LANGUAGES, "mlm_languages")
         return self
 
     @model_validator(mode="after")
@@ -648,6 +631,7 @@ class PretrainSpec(Spec):
 
     phase: ClassVar[str] = "pretrain"
     notebook: ClassVar[str] = "10_pretrain"
+    place: ClassVar[str] = "pretrain/seed{seed}"
 
     languages: list[str] = Field([])
     """languages to pretrain on; empty: all that the source has"""
@@ -681,10 +665,6 @@ class PretrainSpec(Spec):
     """type of the saved weights"""
     checkpoint_every: Size = 0
     """steps between checkpoints of an unfinished training; 0: none"""
-
-    @property
-    def folder(self) -> Path:
-        return self.root / "pretrain" / f"seed{self.seed}"
 
     @property
     def reads_texts(self) -> bool:
@@ -738,35 +718,22 @@ class TargetSpec(TuneSpec, ScoringSpec):
         return (self.train_on,)
 
     @property
-    def scores(self) -> tuple[str, ...]:
-        return tuple(self.targets)
-
-    @property
-    def uses(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys((self.train_on, *self.targets)))
-
-    @property
     def reads(self) -> tuple[Read, ...]:
-        return (*training_reads(self.train_on), *(Read(name, "scored") for name in self.targets))
+        return (*_training_reads(self.train_on), *(Read(name, "scored") for name in self.targets))
 
     @property
-    def folder(self) -> Path:
-        size = f"size-{self.train_examples}" if self.by_size else ""
-        return (
-            self.root / "target" / self.train_on / f"from-{self.recipe}" / size / f"seed{self.seed}"
-        )
+    def place(self) -> str:  # type: ignore[override]  # one more level for sizes
+        size = "size-{train_examples}/" if self.by_size else ""
+        return f"target/{{train_on}}/from-{{recipe}}/{size}seed{{seed}}"
 
     @model_validator(mode="after")
     def targets_fit(self) -> Self:
         if self.control and (reason := misfit(self.control, task(self.train_on, "train_on"))):
             raise ValueError(reason)
         possible = {entry.train_on for entry in TASKS.values() if entry.train_on}
-        if self.train_on not in possible:
-            raise unknown("task that targets are trained on,", self.train_on, possible, "train_on")
-        for name in self.targets:
-            if task(name, "targets").train_on != self.train_on:
-                legal = [entry.name for entry in TASKS.values() if entry.train_on == self.train_on]
-                raise unknown(f"target trained on {self.train_on}", name, legal, "targets")
+        require_known("task that targets are trained on,", [self.train_on], possible, "train_on")
+        legal = [entry.name for entry in TASKS.values() if entry.train_on == self.train_on]
+        require_known(f"target trained on {self.train_on}", self.targets, legal, "targets")
         self.require_recipe()
         return self
 
@@ -785,6 +752,7 @@ class RetrievalSpec(FrozenSpec, MiningSpec):
 
     phase: ClassVar[str] = "retrieval"
     notebook: ClassVar[str] = "22_retrieval"
+    place: ClassVar[str] = "retrieval/{task}/from-{recipe}/seed{seed}"
 
     task: str = "tatoeba"
     """retrieval task"""
@@ -796,27 +764,14 @@ class RetrievalSpec(FrozenSpec, MiningSpec):
     """control: random_init forgets the encoder's weights, names_masked hides names on both sides"""
 
     @property
-    def folder(self) -> Path:
-        return self.root / "retrieval" / self.task / f"from-{self.recipe}" / f"seed{self.seed}"
-
-    @property
-    def scores(self) -> tuple[str, ...]:
-        return (self.task,)
-
-    @property
-    def uses(self) -> tuple[str, ...]:
-        return (self.task,)
-
-    @property
     def reads(self) -> tuple[Read, ...]:
         return (Read(self.task, "dev"), Read(self.task, "scored"))
 
     @field_validator("task")
     @classmethod
     def check_task(cls, name: str) -> str:
-        if task(name).format != "retrieval":
-            legal = [entry.name for entry in TASKS.values() if entry.format == "retrieval"]
-            raise unknown("retrieval task", name, legal)
+        legal = [entry.name for entry in TASKS.values() if entry.format == "retrieval"]
+        require_known("retrieval task", [name], legal)
         return name
 
 
@@ -826,6 +781,7 @@ class ProbingSpec(FrozenSpec):
 
     phase: ClassVar[str] = "probing"
     notebook: ClassVar[str] = "24_probing"
+    place: ClassVar[str] = "probing/from-{recipe}/seed{seed}"
 
     languages: list[str] = Field([])
     """languages to evaluate; empty: all that the task has"""
@@ -835,19 +791,13 @@ class ProbingSpec(FrozenSpec):
     """hidden layer to pool; -1: the last, which the heads of targets read"""
 
     @property
-    def folder(self) -> Path:
-        return self.root / "probing" / f"from-{self.recipe}" / f"seed{self.seed}"
-
-    @property
     def uses(self) -> tuple[str, ...]:
         return tuple(self.probes)
 
     @field_validator("probes")
     @classmethod
     def check_probes(cls, names: list[str]) -> list[str]:
-        for name in names:
-            if name not in PROBING_NAMES:
-                raise unknown("probing task", name, PROBING_NAMES, "probes")
+        require_known("probing task", names, PROBING_NAMES, "probes")
         return names
 
 
@@ -856,6 +806,7 @@ class ControlSpec(MiningSpec):
 
     phase: ClassVar[str] = "control"
     notebook: ClassVar[str] = "23_control"
+    place: ClassVar[str] = "control/{recipe}/seed{seed}"
 
     device: Device = "cpu"
     """no GPU is needed"""
@@ -871,32 +822,17 @@ class ControlSpec(MiningSpec):
     """by target: at most so many test examples a language; none given: all"""
 
     @property
-    def folder(self) -> Path:
-        return self.root / "control" / self.recipe / f"seed{self.seed}"
-
-    @property
-    def scores(self) -> tuple[str, ...]:
-        return tuple(self.targets)
-
-    @property
-    def uses(self) -> tuple[str, ...]:
-        training_tasks = [TASKS[name].train_on for name in self.targets]
-        return tuple(dict.fromkeys((*filter(None, training_tasks), *self.targets)))
-
-    @property
     def reads(self) -> tuple[Read, ...]:
-        labels = (
-            training_reads(train_on) if (train_on := TASKS[name].train_on) else (Read(name, "dev"),)
-            for name in self.targets
-        )
-        return (*chain.from_iterable(labels), *(Read(name, "scored") for name in self.targets))
+        reads: list[Read] = []
+        for name in self.targets:
+            train_on = TASKS[name].train_on
+            reads += _training_reads(train_on) if train_on else [Read(name, "dev")]
+        return (*reads, *(Read(name, "scored") for name in self.targets))
 
     @field_validator("targets")
     @classmethod
     def check_targets(cls, names: list[str]) -> list[str]:
-        for name in names:
-            if task(name, "targets").role != "target":
-                raise unknown("target task", name, TARGET_NAMES, "targets")
+        require_known("target task", names, TARGET_NAMES, "targets")
         return names
 
     @model_validator(mode="after")
@@ -913,6 +849,7 @@ class DataSpec(Spec):
 
     phase: ClassVar[str] = "data"
     notebook: ClassVar[str] = "01_data"
+    place: ClassVar[str] = "data"
 
     source: Literal["hub"] = "hub"
     """hub: nothing else is fetched"""
@@ -932,10 +869,6 @@ class DataSpec(Spec):
     """languages whose texts are fetched, for continued masked language modelling"""
     translators: list[str] = Field([])
     """translation models to fetch: hub names; folders are not"""
-
-    @property
-    def folder(self) -> Path:
-        return self.root / "data"
 
     @property
     def uses(self) -> tuple[str, ...]:

@@ -6,12 +6,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, ClassVar, Self
 
-from pydantic import Field, ValidationError
+from pydantic import Field, PrivateAttr, ValidationError
 
 from xstilts_core.errors import UsageError, unknown
 from xstilts_core.files.paths import home
 from xstilts_core.languages import language
-from xstilts_core.study import overrides, study_file
+from xstilts_core.study import study_file
 from xstilts_core.study.recipe import (
     EMPTY,
     Intermediate,
@@ -22,6 +22,7 @@ from xstilts_core.study.recipe import (
     Settings,
     Target,
     Train,
+    explain,
 )
 from xstilts_core.study.spec import (
     BASELINE,
@@ -42,7 +43,7 @@ from xstilts_core.study.spec import (
     make,
     misfit,
 )
-from xstilts_core.study.wording import Checked
+from xstilts_core.study.wording import EMBEDDED_LANGUAGE, Checked, require_known
 from xstilts_core.tasks import (
     EMBEDDED_LANGUAGES,
     LOCAL,
@@ -63,7 +64,7 @@ _ARGUMENTS = ("name", "file", "outputs", "data_root", "given")
 
 class Study(Checked):
     """The content of params/<study>.yaml. `name` and `file` come from the path, `outputs` and
-    `data_root` from the command line; `given`: see overrides.py.
+    `data_root` from the command line; `given`: see study_file.py.
 
     Settings of a run, from the weakest: the spec's defaults, the published ones of its task, then
     in the file `train`, `intermediate` or `target`, `tasks: <task>` and the recipe's own keys.
@@ -72,6 +73,8 @@ class Study(Checked):
     # The legal keys of a file of this kind (empty: all), and why there are no others.
     keys: ClassVar[tuple[str, ...]] = ()
     reason: ClassVar[str] = ""
+    # What the file has, for the lines of messages.
+    _content: Settings = PrivateAttr(default_factory=dict)
 
     name: str
     file: str
@@ -151,9 +154,9 @@ class Study(Checked):
     def of(cls, content: Settings, arguments: Settings) -> "Study":
         """Build the study of a file's content. Raise UsageError on the first mistake."""
         root = home() / arguments["outputs"] / arguments["name"]
-        given = overrides.apply(content, root, arguments["given"])
+        given = study_file.override(content, root, arguments["given"])
         study = cls.parse(content, {**arguments, "given": given})
-        study.check(content)
+        study.check()
         for name in study.shares:
             study_file.find_other(name, study.file, "shares")
         return study
@@ -174,19 +177,24 @@ class Study(Checked):
             if isinstance(key, str) and key not in legal:
                 raise unknown("key", key, legal, study_file.locate(content, file, [key]))
         try:
-            return cls.model_validate({**content, **arguments})
+            study = cls.model_validate({**content, **arguments})
         except ValidationError as error:
-            raise study_file.explain(error, cls.model_fields, content, file) from None
+            raise explain(error, cls.model_fields, content, file) from None
+        study._content = content
+        return study
 
-    def check(self, content: Settings) -> None:
-        """Raise UsageError on the first mistake in the grid as a whole. content: the file's, for
-        the lines of messages."""
+    def where(self, *keys: str) -> str:
+        """Return the file, line and keys of a value in it, for messages."""
+        return study_file.locate(self._content, self.file, keys, ", ".join(keys))
+
+    def check(self) -> None:
+        """Raise UsageError on the first mistake in the grid as a whole."""
         if (self.encoder == "pretrained") != (self.pretrain is not None):
             raise UsageError(
                 f"{self.file}: 'encoder: pretrained' and 'pretrain:' belong together: "
                 "give both or neither"
             )
-        self._check_names(content)
+        self._check_names()
         baseline = self.recipes.get(BASELINE)
         if baseline is None or baseline.intermediate or baseline.control:
             raise UsageError(
@@ -194,51 +202,48 @@ class Study(Checked):
                 "control: gains are measured against it"
             )
         for name, recipe in self.recipes.items():
-            where = study_file.locate(content, self.file, ("recipes", name))
-            self._check_recipe(name, recipe, where)
+            self._check_recipe(name, recipe)
         # Expanding the specs also validates each of them.
         if len({spec.folder for spec in self.specs}) < len(self.specs):
             raise UsageError(f"{self.file}: two runs would have the same folder")
 
-    def _check_names(self, content: Settings) -> None:
+    def _check_names(self) -> None:
         """Check that targets, probes, tasks with settings and reports are known and used."""
-
-        def where(*keys: str) -> str:
-            return study_file.locate(content, self.file, keys, ", ".join(keys))
-
+        where = self.where
         targets = [task(name, where("targets")) for name in self.targets]
         for target in targets:
             if target.role != "target":
                 raise unknown("target task", target.name, TARGET_NAMES, where("targets"))
             if reason := not_at_source(target, self.source):
                 raise UsageError(f"{where('targets')}: {reason}")
-        self._check_languages(targets, where("languages"))
+        self._check_languages(targets)
         for block in ("pretrain", "target", "retrieval", "probing"):
             codes = (getattr(self, block) or {}).get("languages", ())
             self._check_at_source(codes, where(block, "languages"))
+        require_known("probing task", self.probes, PROBING_NAMES, where("probes"))
         for name in self.probes:
-            if name not in PROBING_NAMES:
-                raise unknown("probing task", name, PROBING_NAMES, where("probes"))
             if reason := not_at_source(TASKS[name], self.source):
                 raise UsageError(f"{where('probes')}: {reason}")
         intermediate_tasks = [
             name for recipe in self.recipes.values() for name in recipe.intermediate
         ]
-        for name in self.intermediate.get("task_examples", ()):
-            if name not in intermediate_tasks:
-                kind = "intermediate task of a recipe"
-                place = where("intermediate", "task_examples")
-                raise unknown(kind, name, set(intermediate_tasks), place)
+        require_known(
+            "intermediate task of a recipe",
+            self.intermediate.get("task_examples", ()),
+            set(intermediate_tasks),
+            where("intermediate", "task_examples"),
+        )
         training_tasks = {*intermediate_tasks, *(target.train_on for target in targets)} - {None}
         for name in self.tasks:
             if name not in training_tasks:
                 kind = "task that a run trains on," if name in TASKS else "task"
                 raise unknown(kind, name, map(str, training_tasks), where("tasks"))
-        self.check_reports(where("reports"))
+        self.check_reports()
 
-    def _check_languages(self, targets: Sequence[Task], where: str) -> None:
+    def _check_languages(self, targets: Sequence[Task]) -> None:
         """Check the languages to evaluate: each is known, belongs to a target in the study's
         benchmark and exists at the source, and every target keeps at least one."""
+        where = self.where("languages")
         by_target = {target.name: target.languages_of(self.benchmark) for target in targets}
         legal = {code for codes in by_target.values() for code in codes}
         for code in self.languages:
@@ -262,22 +267,21 @@ class Study(Checked):
         """Check that the source has texts in these languages."""
         for code in codes:
             language(code, where)
-            if self.embedded and code not in EMBEDDED_LANGUAGES:
-                kind = "language of the embedded suite (source mini)"
-                raise unknown(kind, code, EMBEDDED_LANGUAGES, where)
+        if self.embedded:
+            require_known(EMBEDDED_LANGUAGE, codes, EMBEDDED_LANGUAGES, where)
 
-    def check_reports(self, where: str) -> None:
+    def check_reports(self) -> None:
         """Raise UsageError if a name in the file's `reports` is not a report notebook. A project
         may lack the notebooks of the default."""
         run_notebooks = {cls.notebook for cls in SPECS.values()}
         reports = {path.stem for path in (home() / "notebooks").glob("*.ipynb")} - run_notebooks
-        for name in self.reports if "reports" in self.model_fields_set else ():
-            if name not in reports:
-                raise unknown("report notebook", name, reports, where)
+        if "reports" in self.model_fields_set:
+            require_known("report notebook", self.reports, reports, self.where("reports"))
 
-    def _check_recipe(self, name: str, recipe: Recipe, where: str) -> None:
+    def _check_recipe(self, name: str, recipe: Recipe) -> None:
         """Check that a recipe is a control or has intermediate tasks, and only settings that its
         runs use."""
+        where = study_file.locate(self._content, self.file, ("recipes", name))
         for task_name in recipe.intermediate:
             task(task_name, f"{where}, recipe {name}")
         where = f"{where}: recipe {name}"
@@ -303,6 +307,11 @@ class Study(Checked):
     def root(self) -> Path:
         """Path of outputs/<study>."""
         return home() / self.outputs / self.name
+
+    @property
+    def members(self) -> tuple["Study", ...]:
+        """The parts of a study of parts, else the study itself."""
+        return (self,)
 
     @property
     def embedded(self) -> bool:
@@ -484,6 +493,19 @@ class Study(Checked):
     def lacking(self) -> tuple[str, ...]:
         """Reasons why the missing data_root is needed; empty if the study can be run."""
         return tuple(dict.fromkeys(reason for spec in self.specs for reason in spec.lacking))
+
+    def require_runs(self) -> None:
+        """Raise UsageError if the study has no runs of its own."""
+        if self.published:
+            raise UsageError(
+                f"{self.file}: these scores were published by others ({self.published}), "
+                "without runs or predictions"
+            )
+        if self.parts:
+            raise UsageError(
+                f"{self.file}: a study of parts has no runs of its own: "
+                f"name one of {', '.join(self.parts)}"
+            )
 
     def require_data_root(self) -> None:
         """Raise UsageError if a required path is missing. It is called before anything starts."""

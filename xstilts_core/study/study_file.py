@@ -1,26 +1,31 @@
-"""Find and read a study's YAML file, and explain what is wrong in it: the line, the key, what is
-legal."""
+"""Find and read a study's YAML file, check the models that it names, and replace keys of it from
+the command line (`--source`, `--encoder`), so that one file serves the hub and a machine without
+it.
 
+`xstilts run` hands the replacements to the Snakefile and writes them beside the runs that it makes,
+so that the runner, status, reports, the explorer and a resumed run need no options. A stored
+replacement applies as long as the file still has the value that it had then, and no other value is
+given.
+"""
+
+import json
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 from unicodedata import category
 
-from pydantic import ValidationError
-from pydantic.fields import FieldInfo
-
 from xstilts_core.errors import UsageError, unknown
 from xstilts_core.files import encoder_files
 from xstilts_core.files.paths import expanded, home
 from xstilts_core.files.project import require_project
 from xstilts_core.files.strict_yaml import load, location
-from xstilts_core.study.recipe import ASSIGNED, BLOCKS, Recipe
-from xstilts_core.study.spec import ENCODERS
-from xstilts_core.study.wording import first_error, sentence
 
-# How many keys lead to a block of settings.
-_DEPTHS = {**dict.fromkeys(BLOCKS, 1), "tasks": 2, "recipes": 2}
+# Names of the suite's own encoders; any other name is a hub name or a folder.
+ENCODERS = ("mini", "pretrained")
+# The keys of a study that the command line may replace, and their values in a file without them.
+_REPLACEABLE = {"source": "mini", "encoder": "mini"}
+OVERRIDES = ".given"
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -54,43 +59,6 @@ def locate(content: Any, file: str, keys: Sequence[Any], section: str = "") -> s
     return place
 
 
-def _named(keys: Sequence[Any], separator: str) -> str:
-    """Return the name of a block or value in a message, such as "tasks, xnli", "recipe mnli"."""
-    if len(keys) == 2 and keys[0] == "recipes":
-        return f"recipe {keys[1]}"
-    return separator.join(map(str, keys))
-
-
-def explain(
-    error: ValidationError, fields: Mapping[str, FieldInfo], content: Any, file: str
-) -> UsageError:
-    """Return pydantic's most helpful error on a study's content as one sentence with file, line
-    and block. fields: those of the study."""
-    details = first_error(error)
-    keys = [key for key in details["loc"] if key != "[key]"]
-    depth = _DEPTHS.get(str(keys[0]), 0)
-    if details["type"] == "invalid_key" or "[key]" in details["loc"]:
-        depth = len(keys) - 1
-    section = keys[:depth] if len(keys) > depth else []
-    where = locate(content, file, keys, _named(section, ", "))
-    key = _named(keys[len(section) :], ".")
-    if not section:
-        return sentence(details, key, fields, where)
-    block = Recipe if section[0] == "recipes" else BLOCKS[str(section[0])]
-    legal = ", ".join(sorted(block.model_fields))
-    if details["type"] == "extra_forbidden" and block is not Recipe:
-        owners = [name for name in BLOCKS if name != "tasks" and key in BLOCKS[name].model_fields]
-        if key in ASSIGNED:
-            return UsageError(
-                f"{where}: key {key!r} cannot be set here: the study sets it for every run. "
-                f"Legal: {legal}"
-            )
-        if owners:
-            blocks = " or ".join(f"{name}:" for name in owners)
-            return UsageError(f"{where}: key {key!r} belongs in {blocks}, not here. Legal: {legal}")
-    return sentence(details, key, block.model_fields, where)
-
-
 def check_encoder(name: str, what: str) -> Path | None:
     """Return the encoder's folder, or None for a hub name or one of the suite's own encoders.
 
@@ -101,6 +69,15 @@ def check_encoder(name: str, what: str) -> Path | None:
     if folder:
         encoder_files.check(folder, f"{what} {name!r}")
     return folder
+
+
+def is_folder(name: str, folder: Path | None = None) -> bool:
+    """Return whether a model's name is a folder, not a name on the hub. folder: the path that the
+    name means, by default below the project's folder."""
+    folder = folder or home() / expanded(name)
+    return (
+        name.startswith((".", "/", "~")) or name.count("/") > 1 or (bool(name) and folder.is_dir())
+    )
 
 
 def check_model(name: str, what: str, example: str, builtin: Sequence[str] = ()) -> Path | None:
@@ -116,7 +93,7 @@ def check_model(name: str, what: str, example: str, builtin: Sequence[str] = ())
         "or a folder with a config.json"
     )
     folder = home() / expanded(name)
-    if name.startswith((".", "/", "~")) or name.count("/") > 1 or (name and folder.is_dir()):
+    if is_folder(name):
         if (folder / "config.json").is_file():
             return folder
         problem = "that folder has no config.json" if folder.is_dir() else "there is no such folder"
@@ -177,3 +154,41 @@ def find_other(name: str, file: str, key: str = "parts") -> Path:
     if name not in others:
         raise unknown("study", name, others, f"{file}, {key}")
     return others[name]
+
+
+def override(content: dict[str, Any], root: Path, options: Mapping[str, str]) -> dict[str, str]:
+    """Apply the values of command line options to a study's content, or else those that its runs in
+    `root` were made with. Return the values that differ from the file's."""
+    stored, replacements = _stored_overrides(root), {}
+    for key, default in _REPLACEABLE.items():
+        file_value = content.get(key, default)
+        value = options.get(key) or (
+            stored[key][1] if stored.get(key, [""])[0] == file_value else file_value
+        )
+        if value != file_value:
+            content[key] = replacements[key] = value
+    return replacements
+
+
+def _stored_overrides(root: Path) -> dict[str, list[str]]:
+    """Return by key the file's value and its replacement when the runs in this folder were made;
+    empty if nothing was replaced."""
+    try:
+        stored = json.loads((root / OVERRIDES).read_text(encoding="utf-8"))
+        return {key: [str(file_value), str(value)] for key, (file_value, value) in stored.items()}
+    except (OSError, ValueError, TypeError, AttributeError):
+        return {}
+
+
+def overrides_text(file: str, replacements: Mapping[str, str]) -> str:
+    """Return the text that `_stored_overrides` reads."""
+    content = read(Path(file))
+    return (
+        json.dumps(
+            {
+                key: [content.get(key, _REPLACEABLE[key]), value]
+                for key, value in replacements.items()
+            }
+        )
+        + "\n"
+    )

@@ -45,13 +45,11 @@ class _PublishedStudy(_WithoutRuns):
     def of(cls, content: Settings, arguments: Settings) -> Study:
         """Build the study of a file that has `published`. Raise UsageError on the first mistake."""
         study = cls.parse(content, {**arguments, "given": {}})
-        reference(
-            study.published, study_file.locate(content, study.file, ["published"], "published")
-        )
-        where = study_file.locate(content, study.file, ["reports"], "reports")
+        reference(study.published, study.where("published"))
         for name in study.reports:
             if name not in _PUBLISHED_REPORTS:
-                raise unknown("report on published scores", name, _PUBLISHED_REPORTS, where)
+                kind, where = "report on published scores", study.where("reports")
+                raise unknown(kind, name, _PUBLISHED_REPORTS, where)
         return study
 
 
@@ -76,7 +74,7 @@ class _ReferenceStudy(Study):
         """
         arguments = {**arguments, "data_root": "", "given": {}}
         shown = _Shown.parse(content, arguments)
-        shown.check_reports(study_file.locate(content, shown.file, ["reports"], "reports"))
+        shown.check_reports()
         folder = reference_folder(shown.reference)
         if not (seeds := reference_seeds(folder)) or not (folder / STUDY).is_file():
             raise UsageError(
@@ -89,7 +87,7 @@ class _ReferenceStudy(Study):
         grid = study_file.read(folder / STUDY)
         grid |= {"shares": [], "seeds": seeds, "source": source, **content}
         study = cls.parse(grid, arguments)
-        study.check(grid)
+        study.check()
         return study
 
     @cached_property
@@ -112,6 +110,15 @@ def reference_folder(reference: str) -> Path:
     path = Path(reference)
     is_name = not path.parent.name and not path.is_absolute()
     return home() / (Path(REFERENCE) / reference if is_name else expanded(reference))
+
+
+def require_answers(header: Mapping[str, object], path: Path) -> None:
+    """Raise UsageError if the first line of a file of predictions marks it as having no answers."""
+    if kept := header.get(REFERENCE):
+        raise UsageError(
+            f"{path}: {reference_folder(str(kept))} has no texts, gold answers or predictions: "
+            "run that study yourself"
+        )
 
 
 def reference_seeds(folder: Path) -> list[int]:
@@ -151,8 +158,9 @@ class GroupStudy(_WithoutRuns):
         study = cls.parse(content, arguments)
         for name in study.parts:
             if "parts" in study_file.read(study_file.find_other(name, study.file)):
-                where = study_file.locate(content, study.file, ["parts"], "parts")
-                raise UsageError(f"{where}: {name} has parts of its own: list those instead")
+                raise UsageError(
+                    f"{study.where('parts')}: {name} has parts of its own: list those instead"
+                )
         return study
 
     @cached_property

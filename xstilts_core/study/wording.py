@@ -4,11 +4,13 @@ the key, the value and what is legal."""
 import ast
 import inspect
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from functools import cache
 from itertools import pairwise
+from pathlib import Path
 from typing import Any, get_args
 
+import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails, PydanticCustomError
@@ -16,28 +18,12 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 from xstilts_core.errors import UsageError, shown, unknown
 
 # pydantic's error type -> what the value must be, with the numbers of the error's context.
-_PLAIN = {
-    "list_type": "must be a list, such as [a, b]",
-    "dict_type": "must be keys and values, such as {{key: value}}",
-    "model_type": "must be keys and values, such as {{key: value}}",
-    "string_type": "must be text",
-    "string_pattern_mismatch": "may contain only letters, digits, _ and -",
-    "int_type": "must be a whole number",
-    "int_parsing": "must be a whole number",
-    "int_from_float": "must be a whole number",
-    "float_type": "must be a number",
-    "float_parsing": "must be a number",
-    "bool_type": "must be true or false",
-    "bool_parsing": "must be true or false",
-    "finite_number": "must be a finite number",
-    "greater_than": "must be more than {gt:g}",
-    "greater_than_equal": "must be {ge:g} or more",
-    "less_than": "must be less than {lt:.10g}",
-    "less_than_equal": "must be {le:g} or less",
-    "too_short": "must not be empty",
-}
+_PLAIN: dict[str, str] = yaml.safe_load(
+    Path(__file__).with_name("requirements.yaml").read_text(encoding="utf-8")
+)
 # The type of this module's errors: the message follows the key.
 SENTENCE = "sentence"
+EMBEDDED_LANGUAGE = "language of the embedded suite (source mini)"
 
 
 def _holds_numbers(annotation: Any) -> bool:
@@ -91,6 +77,15 @@ class Checked(BaseModel):
                     SENTENCE, "has {item} twice: keep one of them", {"item": repr(item)}
                 )
         return value
+
+
+def require_known(
+    kind: str, values: Iterable[str], legal: Collection[str], where: str = ""
+) -> None:
+    """Raise UsageError for the first of the values that is not legal."""
+    for value in values:
+        if value not in legal:
+            raise unknown(kind, value, legal, where)
 
 
 def first_error(error: ValidationError) -> ErrorDetails:

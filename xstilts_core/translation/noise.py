@@ -11,10 +11,11 @@ language writes no spaces.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from random import Random
+from typing import Any
 
 from xstilts_core.data import words
 from xstilts_core.examples import (
@@ -41,10 +42,8 @@ class _Vocabulary:
     def near(self, word: str, random: Random) -> str:
         """Draw another word of about the same frequency; the word itself if there is no other."""
         rank = self.ranks[word]
-        candidates = [
-            *range(max(0, rank - _NEAR), rank),
-            *range(rank + 1, min(len(self.words), rank + _NEAR + 1)),
-        ]
+        near = range(max(0, rank - _NEAR), min(len(self.words), rank + _NEAR + 1))
+        candidates = [other for other in near if other != rank]
         return self.words[random.choice(candidates)] if candidates else word
 
 
@@ -61,83 +60,76 @@ def add_noise(examples: Sequence[Example], code: str, share: float, seed: int) -
     unchanged if the share is 0."""
     if not share:
         return list(examples)
-    vocab = vocabulary(word for example in examples for word in words_of(example, code))
+    vocab = vocabulary(word for example in examples for word in _words_of(example, code))
     return [
         _disturb(example, code, share, vocab, Random(f"{seed}/{code}/{example.id}"))
         for example in examples
     ]
 
 
-def words_of(example: Example, code: str) -> Iterable[str]:
+# The texts of an example, in the order in which they are disturbed.
+_FIELDS: dict[type[Example], tuple[str, ...]] = {
+    PairExample: ("text_a", "text_b"),
+    ChoiceExample: ("choices", "context", "question"),
+    SpanExample: ("question", "context"),
+}
+
+
+def texts_of(example: Example) -> dict[str, tuple[str, ...]]:
+    """Return the texts of a training example by field, in the order in which they are disturbed.
+
+    A context with an answer comes first, in three parts: before the answer, the answer, after it.
+    Of several answers the first is used, because training data have one.
+    """
+    if type(example) not in _FIELDS:
+        raise TypeError(f"a {type(example).__name__} has no labels that stay if its texts change")
+    if isinstance(example, SpanExample) and example.answers:
+        start, context = example.answers[0].start, example.context
+        end = start + len(example.answers[0].text)
+        parts = context[:start], context[start:end], context[end:]
+        return {"context": parts, "question": (example.question,)}
+    values = {name: getattr(example, name) for name in _FIELDS[type(example)]}
+    return {name: (text,) if isinstance(text, str) else text for name, text in values.items()}
+
+
+def with_texts(example: Example, texts: Mapping[str, Sequence[str]]) -> Example:
+    """Return the example with other texts, given as by `texts_of`."""
+    fields: dict[str, Any] = {
+        name: tuple(parts) if name == "choices" else "".join(parts) for name, parts in texts.items()
+    }
+    if isinstance(example, SpanExample) and example.answers:
+        before, answer, _ = texts["context"]
+        fields["answers"] = (Answer(answer, len(before)),)
+    return replace(example, **fields)
+
+
+def _words_of(example: Example, code: str) -> Iterable[str]:
     """Return every word of an example's texts."""
-    match example:
-        case PairExample():
-            texts = (example.text_a, example.text_b)
-        case ChoiceExample():
-            texts = (example.context, example.question, *example.choices)
-        case SpanExample():
-            texts = (example.question, example.context)
-        case TagsExample():
-            return example.words
-        case _:
-            raise TypeError(
-                f"a {type(example).__name__} has no labels that noise could leave in place"
-            )
-    # An answer is disturbed separately: its words may be segmented differently than in the running
-    # text.
-    answers = example.answers if isinstance(example, SpanExample) else ()
-    passages = [
-        passage for answer in answers[:1] for passage in _split_at_answer(example.context, answer)
-    ]
-    return (word for text in (*texts, *passages) for word in words.words(text, code))
+    if isinstance(example, TagsExample):
+        return example.words
+    texts = [text for parts in texts_of(example).values() for text in parts]
+    # The words of an answer may be segmented differently in the running text.
+    if isinstance(example, SpanExample) and example.answers:
+        texts.append(example.context)
+    return (word for text in texts for word in words.words(text, code))
 
 
 def _disturb(
     example: Example, code: str, share: float, vocab: _Vocabulary, random: Random
 ) -> Example:
-    """Add noise to every text of one example. Of several answers the first is kept, because
-    training data have one."""
-
-    def text(clean: str) -> str:
-        return noisy_text(clean, code, share, vocab, random)
-
-    match example:
-        case PairExample():
-            return replace(example, text_a=text(example.text_a), text_b=text(example.text_b))
-        case ChoiceExample():
-            choices = tuple(text(choice) for choice in example.choices)
-            return replace(
-                example,
-                context=text(example.context),
-                question=text(example.question),
-                choices=choices,
-            )
-        case SpanExample() if example.answers:
-            before, answer, after = (
-                text(part) for part in _split_at_answer(example.context, example.answers[0])
-            )
-            return replace(
-                example,
-                question=text(example.question),
-                context=before + answer + after,
-                answers=(Answer(answer, len(before)),),
-            )
-        case SpanExample():
-            return replace(example, question=text(example.question), context=text(example.context))
-        case TagsExample():
-            order = noisy_order(example.words, share, vocab, random)
-            return replace(
-                example,
-                words=tuple(word for word, _ in order),
-                tags=tuple(example.tags[position] for _, position in order),
-            )
-    raise TypeError(f"a {type(example).__name__} has no labels that noise could leave in place")
-
-
-def _split_at_answer(context: str, answer: Answer) -> tuple[str, str, str]:
-    """Split a context into the text before the answer, the answer, and the text after it."""
-    end = answer.start + len(answer.text)
-    return context[: answer.start], context[answer.start : end], context[end:]
+    """Add noise to every text of one example."""
+    if isinstance(example, TagsExample):
+        order = noisy_order(example.words, share, vocab, random)
+        return replace(
+            example,
+            words=tuple(word for word, _ in order),
+            tags=tuple(example.tags[position] for _, position in order),
+        )
+    noisy = {
+        name: [noisy_text(text, code, share, vocab, random) for text in parts]
+        for name, parts in texts_of(example).items()
+    }
+    return with_texts(example, noisy)
 
 
 def noisy_order(

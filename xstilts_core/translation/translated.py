@@ -22,7 +22,7 @@ import numpy as np
 
 from xstilts_core import model
 from xstilts_core.data.source import source_of
-from xstilts_core.examples import Answer, ChoiceExample, Example, PairExample, SpanExample
+from xstilts_core.examples import Example, SpanExample, TranslationCount
 from xstilts_core.files.paths import home
 from xstilts_core.languages import language
 from xstilts_core.study.spec import IntermediateSpec
@@ -32,23 +32,11 @@ from xstilts_core.translation import noise, translator
 ENGLISH = "en"
 # White space between two English sentences: after a stop that ends neither initials nor a title,
 # before a character that may begin a sentence.
-TITLES = "".join(rf"(?<!\b{title}\.)" for title in ("Mr", "Ms", "Mrs", "Dr", "St", "vs"))
+_TITLES = "".join(rf"(?<!\b{title}\.)" for title in ("Mr", "Ms", "Mrs", "Dr", "St", "vs"))
 BREAK = re.compile(
-    rf"(?:(?<=[a-z0-9%)\]\"'][.!?])|(?<=[.!?][\"')\]])){TITLES}\s+(?=[\"'(\[]?[A-Z0-9])|\n+"
+    rf"(?:(?<=[a-z0-9%)\]\"'][.!?])|(?<=[.!?][\"')\]])){_TITLES}\s+(?=[\"'(\[]?[A-Z0-9])|\n+"
 )
 MARKS = (("[", "]"), ("{", "}"), ("<", ">"))
-
-
-@dataclass(frozen=True, slots=True)
-class Count:
-    """Training examples of a part in a language. found: matched by id; filled: replaced by others
-    of the published set; dropped: lost."""
-
-    part: str
-    language: str
-    found: int
-    filled: int = 0
-    dropped: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +44,7 @@ class TrainingSet:
     """Training examples by part, and the counts of found, replaced and dropped examples."""
 
     parts: dict[str, list[Example]]
-    counts: tuple[Count, ...] = ()
+    counts: tuple[TranslationCount, ...] = ()
 
 
 def training(name: str, spec: IntermediateSpec) -> TrainingSet:
@@ -67,21 +55,20 @@ def training(name: str, spec: IntermediateSpec) -> TrainingSet:
         return TrainingSet(english)
     codes, parts, counts = spec.data_languages or [ENGLISH], {}, []
     for part, examples in english.items():
-        examples_by_position: list[Example | None] = [None] * len(examples)
+        by_position: dict[int, Example] = {}
         for code, positions in _divide(len(examples), codes, spec.seed).items():
             translations, count = _in_language(
                 part, code, [examples[index] for index in positions], spec
             )
             counts.append(count)
-            kept_positions = [
-                position for position, example in enumerate(translations) if example is not None
-            ]
-            noisy = noise.add_noise(
-                [translations[position] for position in kept_positions], code, spec.noise, spec.seed
-            )
-            for position, example in zip(kept_positions, noisy, strict=True):
-                examples_by_position[positions[position]] = example
-        parts[part] = [example for example in examples_by_position if example is not None]
+            present = {
+                position: example
+                for position, example in zip(positions, translations, strict=True)
+                if example is not None
+            }
+            noisy = noise.add_noise(list(present.values()), code, spec.noise, spec.seed)
+            by_position |= dict(zip(present, noisy, strict=True))
+        parts[part] = [by_position[position] for position in sorted(by_position)]
     return TrainingSet(parts, tuple(counts))
 
 
@@ -96,25 +83,27 @@ def _divide(count: int, codes: Sequence[str], seed: int) -> dict[str, list[int]]
 
 def _in_language(
     part: str, code: str, english: Sequence[Example], spec: IntermediateSpec
-) -> tuple[list[Example | None], Count]:
+) -> tuple[list[Example | None], TranslationCount]:
     """Return the examples in a language, in the same order, with None for a dropped one. Their ids
     begin with the language."""
     if code == ENGLISH:
-        return list(english), Count(part, code, found=len(english))
+        return list(english), TranslationCount(part, code, found=len(english))
     if spec.translator:
         examples = _by_model(english, code, spec)
         total = sum(example is not None for example in examples)
-        count = Count(part, code, found=total, dropped=len(examples) - total)
+        count = TranslationCount(part, code, found=total, dropped=len(examples) - total)
     else:
         name = part if spec.embedded else TRANSLATIONS[part]
         published = source_of(spec).load(name, "train", code)
-        examples, count = match_by_id(english, published, Count(part, code, found=0), spec.seed)
+        examples, count = match_by_id(
+            english, published, TranslationCount(part, code, found=0), spec.seed
+        )
     return [example and replace(example, id=f"{code}-{example.id}") for example in examples], count
 
 
 def match_by_id(
-    english: Sequence[Example], translations: Sequence[Example], count: Count, seed: int
-) -> tuple[list[Example | None], Count]:
+    english: Sequence[Example], translations: Sequence[Example], count: TranslationCount, seed: int
+) -> tuple[list[Example | None], TranslationCount]:
     """Match English examples with those of a set in another language by id and label. Others of
     that set, drawn by the seed, replace the examples without a match, as far as there are enough.
 
@@ -125,24 +114,17 @@ def match_by_id(
     matches = {
         example.id: match
         for example in english
-        if (match := by_id.get(example.id)) is not None and label(match) == label(example)
+        if (match := by_id.get(example.id))
+        and getattr(match, "label", None) == getattr(example, "label", None)
     }
     spare = [example for example in translations if example.id not in matches]
-    draws = iter(np.random.default_rng([seed, 7]).permutation(len(spare)).tolist())
-    examples: list[Example | None] = []
-    for example in english:
-        match = matches.get(example.id)
-        index = next(draws, None) if match is None else None
-        examples.append(match if index is None else spare[index])
+    order = np.random.default_rng([seed, 7]).permutation(len(spare)).tolist()
+    others = (spare[index] for index in order)
+    examples = [matches.get(example.id) or next(others, None) for example in english]
     filled = min(len(english) - len(matches), len(spare))
     return examples, replace(
         count, found=len(matches), filled=filled, dropped=len(english) - len(matches) - filled
     )
-
-
-def label(example: Example) -> object:
-    """Return the label of an example that has one."""
-    return example.label if isinstance(example, PairExample | ChoiceExample) else None
 
 
 def _by_model(
@@ -182,21 +164,11 @@ def mark_answer(example: SpanExample) -> tuple[list[str], int, tuple[str, str]] 
 
 def sources_of(example: Example) -> list[str]:
     """Return the texts of an example to translate: its sentences, with marks around the answer."""
-    match example:
-        case PairExample():
-            return [*sentences(example.text_a), *sentences(example.text_b)]
-        case ChoiceExample():
-            return [
-                part
-                for text in (example.context, example.question, *example.choices)
-                for part in sentences(text)
-            ]
-        case SpanExample() if example.answers:
-            marking = mark_answer(example)
-            return [*sentences(example.question), *marking[0]] if marking else []
-        case SpanExample():
-            return [*sentences(example.question), *sentences(example.context)]
-    raise TypeError(f"a {type(example).__name__} cannot be translated")
+    if isinstance(example, SpanExample) and example.answers:
+        marking = mark_answer(example)
+        return [*sentences(example.question), *marking[0]] if marking else []
+    texts = noise.texts_of(example).values()
+    return [sentence for parts in texts for text in parts for sentence in sentences(text)]
 
 
 def rebuild(example: Example, code: str, translations: Mapping[str, str]) -> Example | None:
@@ -208,71 +180,40 @@ def rebuild(example: Example, code: str, translations: Mapping[str, str]) -> Exa
         parts = [translations[part] for part in sentences(english)]
         return (" " if language(code).whitespace else "").join(parts) if all(parts) else None
 
-    match example:
-        case PairExample():
-            first, second = text(example.text_a), text(example.text_b)
-            return (
-                None if not first or not second else replace(example, text_a=first, text_b=second)
-            )
-        case ChoiceExample():
-            context, question, choices = (
-                text(example.context),
-                text(example.question),
-                [text(choice) for choice in example.choices],
-            )
-            if context is None or question is None or not all(choices):
-                return None
-            return replace(
-                example,
-                context=context,
-                question=question,
-                choices=tuple(choice or "" for choice in choices),
-            )
-        case SpanExample() if example.answers:
-            marking, query = mark_answer(example), text(example.question)
-            context = project_answer(marking, code, translations) if marking else None
-            return (
-                None
-                if context is None or not query
-                else replace(example, question=query, context=context[0], answers=(context[1],))
-            )
-        case SpanExample():
-            query, context = text(example.question), text(example.context)
-            return (
-                None
-                if not query or not context
-                else replace(example, question=query, context=context)
-            )
-    raise TypeError(f"a {type(example).__name__} cannot be translated")
+    texts: dict[str, Sequence[str | None]] = {}
+    for name, parts in noise.texts_of(example).items():
+        if name == "context" and isinstance(example, SpanExample) and example.answers:
+            marking = mark_answer(example)
+            texts[name] = (marking and project_answer(marking, code, translations)) or [None]
+        else:
+            texts[name] = [text(part) for part in parts]
+    if any(None in parts for parts in texts.values()):
+        return None
+    return noise.with_texts(example, texts)
 
 
 def project_answer(
     marking: tuple[list[str], int, tuple[str, str]], code: str, translations: Mapping[str, str]
-) -> tuple[str, Answer] | None:
-    """Return the translated context without the marks, and the answer that was between them.
+) -> tuple[str, str, str] | None:
+    """Return the translated context without the marks, in three parts: before the answer, the
+    answer, after it.
 
     Return None if a sentence is missing, a mark is missing or doubled, the marks are in the wrong
     order, or nothing is between them.
     """
-    parts, index, (opening, closing) = marking
+    parts, index, marks = marking
     translated = [translations[part] for part in parts]
-    whole = translated[index]
-    if not all(translated) or whole.count(opening) != 1 or whole.count(closing) != 1:
-        return None
-    before, _, rest = whole.partition(opening)
-    answer, mark, after = rest.partition(closing)
-    if not mark or not answer.strip():
+    opening, closing = map(re.escape, marks)
+    text = f"([^{opening}{closing}]*?)"
+    match = re.fullmatch(
+        rf"{text}(\s*){opening}(\s*){text}(\s*){closing}(\s*){text}", translated[index]
+    )
+    if not all(translated) or not match or not match[4]:
         return None
     # White space inside the marks moves outside them, one space at most.
-    before = before.rstrip() + (
-        " " if before.strip() and (before[-1].isspace() or answer[0].isspace()) else ""
-    )
-    after = (
-        " " if after.strip() and (after[0].isspace() or answer[-1].isspace()) else ""
-    ) + after.lstrip()
+    before = match[1] + (" " if match[1] and match[2] + match[3] else "")
+    after = (" " if match[7] and match[5] + match[6] else "") + match[7]
     between = " " if language(code).whitespace else ""
     head = "".join(part + between for part in translated[:index]) + before
-    context = (
-        head + answer.strip() + after + "".join(between + part for part in translated[index + 1 :])
-    )
-    return context.rstrip(), Answer(answer.strip(), len(head))
+    tail = after + "".join(between + part for part in translated[index + 1 :])
+    return head, match[4], tail.rstrip()

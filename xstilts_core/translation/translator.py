@@ -13,13 +13,12 @@ import hashlib
 import json
 import re
 import sys
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+import yaml
 from tqdm import tqdm
 from transformers import (
     AutoModelForSeq2SeqLM,
@@ -32,48 +31,15 @@ from xstilts_core import model
 from xstilts_core.data import hub_client
 from xstilts_core.errors import UsageError
 from xstilts_core.files import locks
+from xstilts_core.files.strict_yaml import FastLoader
 from xstilts_core.languages import language
 
 # Source tokens in a batch: its longest sentence times its number of sentences.
 BATCH_TOKENS = 4096
 # Limit of a translation in tokens: STRETCH times the source's length, plus MARGIN.
 STRETCH, MARGIN = 2, 16
-_POLL_SECONDS, _REPORT_SECONDS = 0.2, 30
-# ISO 15924 codes of scripts, and ISO 639-3 codes of languages for which NLLB differs from Tatoeba
-# or Tatoeba has none. Source: the FLORES-200 list that transformers has for NLLB.
-SCRIPTS = {
-    "Latin": "Latn",
-    "Arabic": "Arab",
-    "Cyrillic": "Cyrl",
-    "Bengali": "Beng",
-    "Greek": "Grek",
-    "Gujarati": "Gujr",
-    "Hebrew": "Hebr",
-    "Devanagari": "Deva",
-    "Japanese": "Jpan",
-    "Georgian": "Geor",
-    "Hangul": "Hang",
-    "Malayalam": "Mlym",
-    "Burmese": "Mymr",
-    "Gurmukhi": "Guru",
-    "Tamil": "Taml",
-    "Telugu": "Telu",
-    "Thai": "Thai",
-    "Han": "Hans",
-}
-_FLORES = {
-    "ar": "arb",
-    "az": "azj",
-    "gu": "guj",
-    "ht": "hat",
-    "ms": "zsm",
-    "my": "mya",
-    "pa": "pan",
-    "qu": "quy",
-    "wo": "wol",
-    "yo": "yor",
-    "zh": "zho",
-}
+_REPORT_SECONDS = 30
+_NLLB = yaml.load(Path(__file__).with_name("nllb.yaml").read_text("utf-8"), FastLoader)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +61,7 @@ class _Translator:
 def nllb_code(code: str) -> str:
     """Return NLLB's name of a language: deu_Latn."""
     row = language(code)
-    return f"{_FLORES.get(code, row.tatoeba)}_{SCRIPTS[row.script]}"
+    return f"{_NLLB['languages'].get(code, row.tatoeba)}_{_NLLB['scripts'][row.script]}"
 
 
 def _first_tokens(code: str, tokenizer: PreTrainedTokenizerBase) -> list[str]:
@@ -109,9 +75,12 @@ def _first_tokens(code: str, tokenizer: PreTrainedTokenizerBase) -> list[str]:
     ]
 
 
-def _in_vocabulary(token: str, tokenizer: PreTrainedTokenizerBase) -> bool:
-    """Return whether a token is in the vocabulary."""
-    return tokenizer.convert_tokens_to_ids(token) not in (None, tokenizer.unk_token_id)
+def _known(tokens: Iterable[str], tokenizer: PreTrainedTokenizerBase) -> str:
+    """Return the first of the tokens that the vocabulary has; "" if it has none."""
+    unknown = (None, tokenizer.unk_token_id)
+    return next(
+        (token for token in tokens if tokenizer.convert_tokens_to_ids(token) not in unknown), ""
+    )
 
 
 def target(
@@ -124,37 +93,26 @@ def target(
     several languages need >>code<< before the source. Its models of one language need nothing, and
     only their name tells which language it is.
     """
-    for token in _first_tokens(code, tokenizer):
-        if _in_vocabulary(token, tokenizer):
-            return "", int(tokenizer.convert_tokens_to_ids(token))
-    flores = nllb_code(code)
-    for token in (
-        f">>{code}<<",
-        f">>{flores.split('_')[0]}<<",
-        f">>{language(code).tatoeba}<<",
-        f">>{flores}<<",
-    ):
-        if _in_vocabulary(token, tokenizer):
-            return f"{token} ", None
-    marks = [
-        token for token in tokenizer.get_vocab() if token.startswith(">>") and token.endswith("<<")
-    ]
-    if network.config.model_type == "marian" and not marks:
+    first_tokens, flores = _first_tokens(code, tokenizer), nllb_code(code)
+    if token := _known(first_tokens, tokenizer):
+        return "", int(tokenizer.convert_tokens_to_ids(token))
+    names = (code, flores.split("_")[0], language(code).tatoeba, flores)
+    if token := _known((f">>{label}<<" for label in names), tokenizer):
+        return f"{token} ", None
+    several = any(re.fullmatch(">>.*<<", token) for token in tokenizer.get_vocab())
+    if network.config.model_type == "marian" and not several:
         return "", None
     raise UsageError(
         f"translator {name!r} cannot be told to translate into {code!r}: its vocabulary has none "
-        f"of {', '.join((*_first_tokens(code, tokenizer), f'>>{code}<<'))}. NLLB, M2M-100, "
-        "mBART-50 and Marian models are supported; for Marian models of one language write "
-        "{language} in the name, such as Helsinki-NLP/opus-mt-en-{language}"
+        f"of {', '.join((*first_tokens, f'>>{code}<<'))}. NLLB, M2M-100, mBART-50 and Marian "
+        "models are supported; for Marian models of one language write {language} in the name, "
+        "such as Helsinki-NLP/opus-mt-en-{language}"
     )
 
 
 def source_language(tokenizer: PreTrainedTokenizerBase) -> None:
     """Set a multilingual tokenizer's source language to English, by the name in its vocabulary."""
-    english = next(
-        (token for token in _first_tokens("en", tokenizer) if _in_vocabulary(token, tokenizer)),
-        None,
-    )
+    english = _known(_first_tokens("en", tokenizer), tokenizer)
     if english and hasattr(tokenizer, "src_lang"):
         # M2M-100's tokenizer expects the bare code.
         tokenizer.src_lang = english.strip("_") if english.startswith("__") else english
@@ -192,34 +150,29 @@ def batches(lengths: Sequence[int]) -> Iterator[list[int]]:
 
 
 def generate(translator: _Translator, sentences: Sequence[str]) -> Iterator[list[tuple[str, str]]]:
-    """Translate sentences with the model's own search; yield (sentence, translation) pairs, a batch
-    at a time. A sentence that is too long for the model gets ""."""
-    texts = [translator.prefix + sentence for sentence in sentences]
-    lengths = [len(ids) for ids in translator.tokenizer(texts)["input_ids"]] if texts else []
-    long = [position for position, length in enumerate(lengths) if length > translator.longest]
-    if long:
-        yield [(sentences[position], "") for position in long]
-    short = [position for position, length in enumerate(lengths) if length <= translator.longest]
-    for batch in batches([lengths[position] for position in short]):
-        positions = [short[position] for position in batch]
-        inputs = translator.tokenizer(
-            [texts[position] for position in positions], return_tensors="pt", padding=True
+    """Translate distinct sentences with the model's own search; yield (sentence, translation)
+    pairs, a batch at a time. A sentence that is too long for the model gets ""."""
+    tokenizer, longest = translator.tokenizer, translator.longest
+    texts = {sentence: translator.prefix + sentence for sentence in sentences}
+    ids = tokenizer([*texts.values()])["input_ids"] if texts else []
+    lengths = {sentence: len(tokens) for sentence, tokens in zip(texts, ids, strict=True)}
+    short = [sentence for sentence in sentences if lengths[sentence] <= longest]
+    if len(short) < len(lengths):
+        yield [(sentence, "") for sentence in sentences if lengths[sentence] > longest]
+    for positions in batches([lengths[sentence] for sentence in short]):
+        batch = [short[position] for position in positions]
+        inputs = tokenizer(
+            [texts[sentence] for sentence in batch], return_tensors="pt", padding=True
         ).to(translator.network.device)
         inputs.pop("token_type_ids", None)
-        room = min(
-            translator.longest - 1,
-            STRETCH * max(lengths[position] for position in positions) + MARGIN,
-        )
+        room = min(longest - 1, STRETCH * lengths[batch[0]] + MARGIN)
         forced = {} if translator.first is None else {"forced_bos_token_id": translator.first}
         with torch.inference_mode():
             ids = translator.network.generate(
                 **inputs, max_new_tokens=room, do_sample=False, **forced
             )
-        translations = translator.tokenizer.batch_decode(ids, skip_special_tokens=True)
-        yield [
-            (sentences[position], text.strip())
-            for position, text in zip(positions, translations, strict=True)
-        ]
+        translations = tokenizer.batch_decode(ids, skip_special_tokens=True)
+        yield list(zip(batch, map(str.strip, translations), strict=True))
 
 
 def identity(folder: str) -> str:
@@ -228,12 +181,6 @@ def identity(folder: str) -> str:
     names = hub_client.encoder_files(sorted(file.name for file in path.iterdir()))
     sums = [f"{name} {hub_client.checksum(path / name)}" for name in sorted(names)]
     return hashlib.sha256("\n".join(sums).encode()).hexdigest()[:12]
-
-
-def kept_file(name: str, model_folder: str, code: str, folder: Path) -> Path:
-    """Return the file with a language's translations by the model in `model_folder`."""
-    label = re.sub(r"[^A-Za-z0-9_.-]+", "--", name).strip("-.")
-    return folder / f"{label}-{identity(model_folder)}" / f"{code}.jsonl"
 
 
 def read(path: Path) -> dict[str, str]:
@@ -247,16 +194,6 @@ def read(path: Path) -> dict[str, str]:
             continue
         translations[pair["source"]] = pair["target"]
     return translations
-
-
-@contextmanager
-def append_lock(path: Path) -> Iterator[None]:
-    """Hold the exclusive right to append to `path`; other processes wait."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.with_suffix(".lock").open("a") as lock:
-        while not locks.acquire(lock):
-            time.sleep(_POLL_SECONDS)
-        yield
 
 
 def translations(
@@ -273,14 +210,14 @@ def translations(
     is no sequence-to-sequence model, or does not know the language.
     """
     model_folder = model.folder(name, "translator")
-    path = kept_file(name, model_folder, code, folder)
+    label = re.sub(r"[^A-Za-z0-9_.-]+", "--", name).strip("-.")
+    path = folder / f"{label}-{identity(model_folder)}" / f"{code}.jsonl"
     unique = list(dict.fromkeys(sentences))
     by_source = read(path)
-    if not all(sentence in by_source for sentence in unique):
-        with append_lock(path):
+    if not by_source.keys() >= set(unique):
+        with locks.hold(path.with_suffix(".lock")):
             by_source = read(path)
-            missing = [sentence for sentence in unique if sentence not in by_source]
-            if missing:
+            if missing := [sentence for sentence in unique if sentence not in by_source]:
                 translator = load(name, model_folder, code, get_device())
                 by_source |= _translate_missing(translator, code, missing, path)
     return {sentence: by_source[sentence] for sentence in unique}
@@ -306,9 +243,8 @@ def _translate_missing(
             stream.write("\n")
         for pairs in generate(translator, missing):
             for source, translation in pairs:
-                stream.write(
-                    json.dumps({"source": source, "target": translation}, ensure_ascii=False) + "\n"
-                )
+                pair = {"source": source, "target": translation}
+                stream.write(json.dumps(pair, ensure_ascii=False) + "\n")
             stream.flush()
             translations.update(pairs)
             progress.update(len(pairs))

@@ -1,12 +1,12 @@
 """Fill in the templates of `templates/`: pages (*.md.j2, cards and the page of tasks) and sentences
-(*.txt.j2, the answers of reports).
+(*.txt.j2, the answers of reports), and the notes below figures (figure_notes.j2).
 
 A table (DataFrame) is given to a template as the list of its rows. A name that a template lacks is
 an error, not an empty text.
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from statistics import median
 from typing import Any
@@ -29,7 +29,7 @@ def _environment() -> Environment:
     environment.globals.update(
         {
             name: getattr(numbers, name)
-            for name in ("number", "whole", "gain", "interval", "counted")
+            for name in ("number", "whole", "gain", "interval", "counted", "span")
         },
         median=median,
         language_name=_language_name,
@@ -51,12 +51,16 @@ def markdown_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> s
 
 def page(template: str, **values: Any) -> str:
     """Return a filled-in template. Several empty lines become one."""
-    rows = {
+    text = _environment().get_template(template).render(_as_rows(values)).strip()
+    return re.sub(r"\n{3,}", "\n\n", text)
+
+
+def _as_rows(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values with each table as the list of its rows."""
+    return {
         name: list(value.itertuples()) if hasattr(value, "itertuples") else value
         for name, value in values.items()
     }
-    text = _environment().get_template(template).render(rows).strip()
-    return re.sub(r"\n{3,}", "\n\n", text)
 
 
 def prose(text: str) -> str:
@@ -74,6 +78,12 @@ def prose(text: str) -> str:
 def sentences(name: str, **values: Any) -> str:
     """Return the text of <name>.txt.j2: a paragraph or several, in Markdown."""
     return prose(page(f"{name}.txt.j2", **values)).strip()
+
+
+def note(figure: str, **values: Any) -> str:
+    """Return the note below a figure, from the macro of figure_notes.j2 that is named after it."""
+    macros = _environment().get_template("figure_notes.j2").module
+    return prose(getattr(macros, figure)(**_as_rows(values))).strip()
 
 
 def _language_name(code: str) -> str:

@@ -16,7 +16,7 @@ from scipy.special import stdtrit
 from course.check import Check
 from course.exercise import Exercise, Number, Written
 from xstilts_core import analysis
-from xstilts_core.analysis import hierarchy, power
+from xstilts_core.analysis import intervals
 from xstilts_core.study import Study
 from xstilts_core.study.spec import BASELINE
 
@@ -48,8 +48,8 @@ def gains() -> pd.DataFrame:
     for (recipe, task), run_scores in table[table["recipe"] != BASELINE].groupby(["recipe", "task"], sort=False):
         values = (run_scores["score"] - baseline_scores[task]).to_numpy()
         spread = float(values.std(ddof=1)) if len(values) > 1 else np.nan
-        variance_parts = _parts_of(values) if spread > power.ROUNDING else []
-        low, high = hierarchy.student_interval(values.mean(), variance_parts)
+        variance_parts = _parts_of(values) if spread > intervals.ROUNDING else []
+        low, high = intervals.student_interval(values.mean(), variance_parts)
         rows.append(
             (
                 recipe,
@@ -59,7 +59,7 @@ def gains() -> pd.DataFrame:
                 spread,
                 low,
                 high,
-                power.p_value(values.mean(), variance_parts),
+                intervals.p_value(values.mean(), variance_parts),
             )
         )
     return pd.DataFrame(rows, columns=["recipe", "task", "runs", "gain", "spread", "low", "high", "p"])
@@ -71,14 +71,14 @@ def runs_of(recipe: str, task: str) -> list[float]:
     return [round(float(score - table[BASELINE]), 2) for score in np.atleast_1d(table[recipe])]
 
 
-def _parts_of(values: Sequence[float]) -> list[hierarchy.Part]:
+def _parts_of(values: Sequence[float]) -> list[intervals.Part]:
     """Return the variance component of a mean of runs that differ only by seed."""
-    return [hierarchy.Part("seeds", float(np.var(values, ddof=1)) / len(values), len(values) - 1)]
+    return [intervals.Part("seeds", float(np.var(values, ddof=1)) / len(values), len(values) - 1)]
 
 
 def half_width(values: Sequence[float]) -> float:
     """Return half the width of the 95 % interval of the mean of these runs, with Student's t."""
-    return hierarchy.half_width(_parts_of(values))
+    return intervals.half_width(_parts_of(values))
 
 
 def quantile(seeds: int) -> float:
@@ -140,7 +140,7 @@ def usual_spread() -> float:
 def detectable(seeds: int, spread: float) -> float:
     """Return the gain in points that can be told from 0 with 80 % power, for a number of seeds and
     a standard deviation over runs."""
-    return power.detectable_gain([hierarchy.Part("seeds", spread**2 / seeds, seeds - 1)])
+    return intervals.detectable_gain([intervals.Part("seeds", spread**2 / seeds, seeds - 1)])
 
 
 def detectable_table(seeds: Sequence[int], spreads: Sequence[float]) -> pd.DataFrame:
@@ -302,7 +302,7 @@ def _power_exercise() -> Number:
         return next(count for count in range(2, 200) if gain_of(count) <= _WISHED)
 
     def half(count: int) -> float:
-        return hierarchy.half_width([hierarchy.Part("seeds", usual_spread() ** 2 / count, count - 1)])
+        return intervals.half_width([intervals.Part("seeds", usual_spread() ** 2 / count, count - 1)])
 
     return Number(
         "enough_seeds",

@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from course.check import Check
 from course.exercise import Choice, Exercise, Names, Number
 from xstilts_core import analysis
-from xstilts_core.analysis.performance import by_run
+from xstilts_core.analysis.abilities import by_run
 from xstilts_core.data.source import source_of
 from xstilts_core.report.figures.style import BLUE, FULL, PrintFigure, look, say
 from xstilts_core.study import Study

@@ -3,21 +3,19 @@
 from codecs import BOM_UTF8
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import yaml
 from pydantic import ConfigDict, TypeAdapter, with_config
 
-from xstilts_core.data.readers import conllu, ranking, sentences, spans, tables, tags
-from xstilts_core.data.readers.shapes import numbered
+from xstilts_core.data.readers import mentions, sentences, spans, tables, tags
+from xstilts_core.data.readers.shapes import numbered, of_language
 from xstilts_core.errors import UsageError, unknown
-from xstilts_core.examples import Example, PairExample, Passage
+from xstilts_core.examples import Example, PairExample, Passage, SpanExample
 from xstilts_core.files.strict_yaml import FastLoader
 from xstilts_core.languages import LANGUAGES, language
-from xstilts_core.tasks import LOCAL, TASKS, not_at_source, task
+from xstilts_core.tasks import LOCAL, TASKS, not_at_source
 
 # Development files are more than this many times as large as test files that hold only a few rows,
 # such as the heads of real files.
@@ -30,25 +28,23 @@ _ENTITIES = "mewslix/candidate_set_entities.jsonl"
 class Layout:
     """One location of labelled examples of a task and split.
 
-    task: the task. files: globs below the data root with {code}, {tatoeba}, {treebank} or {name} of
+    files: globs below the data root with {code}, {tatoeba}, {treebank} or {name} of
     the language. All matching files are read together, in the order of the globs and then of their
     names. A glob without a language is for English. languages: the only languages of this location,
-    even if its path names none. table, read, labels: the files are tables of these names, or this
-    reader reads them, with these spellings of labels. keep: the parts of the examples that are
+    even if its path names none. table: the files are tables of these names. read: otherwise, their
+    reader and its arguments, with {code} of the language. keep: the parts of the examples that are
     used. labelled_columns: number of columns of a labelled file, if a copy without labels has the
     same file name; otherwise 0. beside: names of the files that must accompany a labelled one, with
-    {stem} of its name. condition: a further test of a file, if neither of these shows whether it is
-    labelled. refusal: why files there cannot be used: they are never read, and the error states the
-    reason. requires, excludes: a path below the data root that must exist, or must not, for the
-    location to apply (slices of a data set).
+    {stem} of its name, and are read with it. condition: a further test of a file, if neither of
+    these shows whether it is labelled. refusal: why files there cannot be used: they are never
+    read, and the error states the reason. requires, excludes: a path below the data root that must
+    exist, or must not, for the location to apply (slices of a data set).
     """
 
-    task: str
     files: tuple[str, ...]
     languages: tuple[str, ...] = ()
     table: tuple[str, ...] = ()
-    read: str = ""
-    labels: str = ""
+    read: tuple[str, ...] = ()
     keep: tuple[str, ...] = ()
     labelled_columns: int = 0
     beside: tuple[str, ...] = ()
@@ -87,10 +83,14 @@ class Layout:
             return []
         return [path for path in self.files_of(code, data_root) if self.is_labelled(path)]
 
+    def files_beside(self, path: Path) -> list[Path]:
+        """Return the files that accompany a labelled one."""
+        return [path.with_name(name.format(stem=path.stem)) for name in self.beside]
+
     def is_labelled(self, path: Path) -> bool:
         """Return whether the first line that is not blank has as many columns as a labelled file.
         The line is not decoded, because `available` checks many files."""
-        if not all(path.with_name(name.format(stem=path.stem)).is_file() for name in self.beside):
+        if not all(other.is_file() for other in self.files_beside(path)):
             return False
         if self.condition and not _CONDITIONS[self.condition](path):
             return False
@@ -102,11 +102,15 @@ class Layout:
 
     def examples(self, paths: list[Path], code: str) -> list[Example]:
         """Return the examples of these files in a language."""
-        examples = (
-            tables.read_tables(paths, code, self.table)
-            if self.table
-            else _READERS[self.read](self, paths, code)
-        )
+        name, *arguments = (argument.format(code=code) for argument in self.read or ("",))
+        examples: list[Any]
+        if self.table:
+            examples = tables.read_tables(paths, code, self.table)
+        elif name in _JOINT_READERS:
+            examples = _JOINT_READERS[name](paths, *arguments)
+        else:
+            path = paths[0]
+            examples = _READERS[name](path, *self.files_beside(path), *arguments)
         for name in self.keep:
             examples = _PARTS[name](examples)
         return examples
@@ -114,66 +118,44 @@ class Layout:
 
 # ---- readers, conditions and parts by their names in layouts.yaml
 
-_Reader = Callable[[Layout, list[Path], str], list[Any]]
 
-
-def _squad_of_language(layout: Layout, paths: list[Path], code: str) -> list[Any]:
+def _squad_of_language(path: Path, code: str) -> list[SpanExample]:
     """Read one language's questions of TyDiQA's upstream file, which holds nine languages: their
     ids begin with its name ("finnish-...")."""
-    examples = spans.read_squad(paths[0])
-    names = [language(other).name.lower() for other in task(layout.task).languages]
+    examples = spans.read_squad(path)
+    legal = [f"{language(other).name.lower()}-" for other in TASKS["tydiqa"].languages]
     for example in examples:
-        if example.id.partition("-")[0].lower() not in names:
-            known = [f"{name}-" for name in names]
-            raise unknown("beginning of an id", example.id, known, str(paths[0]))
-    name = language(code).name.lower()
-    selected = [example for example in examples if example.id.lower().startswith(f"{name}-")]
-    if not selected:
-        raise UsageError(
-            f"{paths[0]} holds no question whose id begins with {name}-: "
-            "expected TyDiQA-GoldP's file of all languages"
-        )
-    return selected
+        if not example.id.lower().startswith(tuple(legal)):
+            raise unknown("beginning of an id", example.id, legal, str(path))
+    return of_language(examples, [example.id for example in examples], code, str(path))
 
 
-def _other_articles(layout: Layout, paths: list[Path], code: str) -> list[Any]:
+def _other_articles(path: Path) -> list[SpanExample]:
     """Read the Stanford course's half of SQuAD 2.0's development set for training, without the
     texts of dev-v2.0.json in the folder above."""
-    development = paths[0].parent.parent / "dev-v2.0.json"
+    development = path.parent.parent / "dev-v2.0.json"
     held_out = spans.read_squad(development) if development.is_file() else []
-    return _without_contexts(spans.read_squad(paths[0]), held_out)
+    return _without_contexts(spans.read_squad(path), held_out)
 
 
-_READERS: Mapping[str, _Reader] = {
-    "xtreme_pairs": lambda layout, paths, code: tables.read_xtreme_pairs(paths[0], layout.labels),
-    "anli_rounds": lambda layout, paths, code: tables.read_anli_rounds(paths),
-    "older_siqa": lambda layout, paths, code: tables.read_older_siqa(paths[0]),
-    "labelled_lines": lambda layout, paths, code: tables.read_labelled_lines(
-        paths[0], layout.labels
-    ),
-    "squad": lambda layout, paths, code: spans.read_squad(paths[0]),
+# Readers of several files together, and of a file with those beside it.
+_JOINT_READERS: Mapping[str, Callable[..., list[Any]]] = {
+    "anli_rounds": tables.read_anli_rounds,
+    "treebanks": tags.read_treebanks,
+}
+_READERS: Mapping[str, Callable[..., list[Any]]] = {
+    "older_siqa": tables.read_older_siqa,
+    "labelled_lines": tables.read_labelled_lines,
+    "squad": spans.read_squad,
     "squad_of_language": _squad_of_language,
     "other_articles": _other_articles,
-    "panx": lambda layout, paths, code: tags.read_panx(paths[0], code),
-    "udpos": lambda layout, paths, code: tags.read_tagged(paths[0], task(layout.task).labels),
-    "treebanks": lambda layout, paths, code: conllu.read_treebanks(paths, code),
-    "ccg": lambda layout, paths, code: tags.read_ccg(paths[0]),
-    "components": lambda layout, paths, code: tags.read_tagged(
-        paths[0], task(layout.task).labels, separator=" "
-    ),
-    "tatoeba": lambda layout, paths, code: sentences.read_tatoeba(
-        paths[0], paths[0].with_suffix(".eng"), code
-    ),
-    "bucc": lambda layout, paths, code: sentences.read_bucc(
-        paths[0], paths[0].with_suffix(".en"), paths[0].with_suffix(".gold"), code
-    ),
-    "lareqa": lambda layout, paths, code: ranking.read_lareqa(
-        paths[0], task(layout.task).languages
-    ),
-    "mentions": lambda layout, paths, code: ranking.read_mentions(
-        paths[0], code, paths[0].with_name(Path(_ENTITIES).name)
-    ),
-    "mention_pairs": lambda layout, paths, code: ranking.read_mention_pairs(paths[0]),
+    "tagged": tags.read_tagged,
+    "ccg": tags.read_ccg,
+    "tatoeba": sentences.read_tatoeba,
+    "bucc": sentences.read_bucc,
+    "lareqa": spans.read_lareqa,
+    "mentions": mentions.read_mentions,
+    "mention_pairs": mentions.read_mention_pairs,
 }
 
 
@@ -199,26 +181,6 @@ def _without_contexts(examples: Sequence[Any], others: Sequence[Any]) -> list[An
     ]
 
 
-def _first_four_fifths(examples: Sequence[Any]) -> list[Any]:
-    return list(examples[: len(examples) * 4 // 5])
-
-
-def _last_fifth(examples: Sequence[Any]) -> list[Any]:
-    """Return the rest, without rows about a text of the first part. Ids stay those of the file."""
-    first = _first_four_fifths(examples)
-    return _without_contexts(examples[len(first) :], first)
-
-
-def _last_tenth(examples: Sequence[Any]) -> list[Any]:
-    return list(examples[len(examples) - max(1, len(examples) // 10) :])
-
-
-def _before_the_last_tenth(examples: Sequence[Any]) -> list[Any]:
-    """Return the rest, without questions about a text of the last tenth."""
-    development = _last_tenth(examples)
-    return _without_contexts(examples[: -len(development)], development)
-
-
 def _distinct(examples: Sequence[PairExample]) -> list[PairExample]:
     """Return each pair of texts once, in order, renumbered from 1. Pairs that differ only in white
     space (tokenized text) count as copies."""
@@ -229,14 +191,30 @@ def _distinct(examples: Sequence[PairExample]) -> list[PairExample]:
     return numbered(first_copies.values())
 
 
+def _fifth(examples: Sequence[Any]) -> int:
+    """Return the position at which the last fifth begins."""
+    return len(examples) * 4 // 5
+
+
+def _tenth(examples: Sequence[Any]) -> int:
+    """Return the position at which the last tenth begins."""
+    return len(examples) - max(1, len(examples) // 10)
+
+
+# The second part of a division has no row about a text of the first one used. Ids stay those of the
+# file.
 _PARTS: Mapping[str, Callable[[list[Any]], list[Any]]] = {
-    "first four fifths": _first_four_fifths,
-    "last fifth": _last_fifth,
-    "before the last tenth": _before_the_last_tenth,
-    "last tenth": _last_tenth,
+    "first four fifths": lambda examples: examples[: _fifth(examples)],
+    "last fifth": lambda examples: _without_contexts(
+        examples[_fifth(examples) :], examples[: _fifth(examples)]
+    ),
+    "last tenth": lambda examples: examples[_tenth(examples) :],
+    "before the last tenth": lambda examples: _without_contexts(
+        examples[: _tenth(examples)], examples[_tenth(examples) :]
+    ),
     "distinct": _distinct,
     "unaltered": lambda examples: [example for example in examples if "-" not in example.id],
-    "by sentence": ranking.by_sentence,
+    "by sentence": spans.by_sentence,
 }
 
 
@@ -264,8 +242,8 @@ def _expanded(name: str, split: str, entry: Mapping[str, Any]) -> Iterator[Layou
     for folder in entry.get("below", ["."]):
         prefix = "" if folder == "." else f"{folder}/"
         for fields in entry.get("any", [{}]):
-            fields = {"task": name, **shared, **fields}
-            for key in ("files", "table", "keep"):
+            fields = {**shared, **fields}
+            for key in ("files", "table", "read", "keep"):
                 value = fields.get(key, [])
                 fields[key] = [value] if isinstance(value, str) else value
             fields["files"] = [prefix + path.replace("{split}", split) for path in fields["files"]]
@@ -282,9 +260,7 @@ def _languages_of(name: str, group: str) -> tuple[str, ...]:
 
 
 _LAYOUT = TypeAdapter(Layout)
-FILES: Mapping[tuple[str, str], tuple[Layout, ...]] = MappingProxyType(
-    layouts(yaml.load(Path(__file__).with_name("layouts.yaml").read_text("utf-8"), FastLoader))
-)
+FILES = layouts(yaml.load(Path(__file__).with_name("layouts.yaml").read_text("utf-8"), FastLoader))
 
 
 # ---- files of a split
@@ -300,7 +276,7 @@ def _layouts_of(name: str, split: str, data_root: Path) -> tuple[Layout, ...]:
         if name not in splits:
             raise unknown("task", name, splits, "the tasks that are read from files")
         raise unknown("split", split, splits[name], f"the files of {name}")
-    if not Path(data_root).is_dir():
+    if not data_root.is_dir():
         raise UsageError(
             f"the data root {data_root} is not a folder: "
             f"expected one with a folder per task ({name}/ ...)"
@@ -308,22 +284,25 @@ def _layouts_of(name: str, split: str, data_root: Path) -> tuple[Layout, ...]:
     return FILES[name, split]
 
 
+def _matches(
+    name: str, split: str, code: str, data_root: Path
+) -> Iterator[tuple[Layout, list[Path]]]:
+    """Yield the layouts with labelled files of a language below the data root, and these files."""
+    for layout in _layouts_of(name, split, data_root):
+        if paths := layout.find(code, data_root):
+            yield layout, paths
+
+
 def available(name: str, split: str, data_root: Path) -> tuple[str, ...]:
     """Return the codes of the languages with labelled files below the data root, in alphabetical
     order."""
-    places = _layouts_of(name, split, data_root)
-    return tuple(
-        code for code in LANGUAGES if any(layout.find(code, Path(data_root)) for layout in places)
-    )
+    return tuple(code for code in LANGUAGES if any(_matches(name, split, code, data_root)))
 
 
 def find_files(name: str, split: str, code: str, data_root: Path) -> list[Path]:
     """Return the labelled files of a task, split and language below the data root, as `read_files`
     reads them; none if there are none."""
-    path_lists = (
-        layout.find(code, Path(data_root)) for layout in _layouts_of(name, split, data_root)
-    )
-    return next(filter(None, path_lists), [])
+    return next((paths for _, paths in _matches(name, split, code, data_root)), [])
 
 
 def is_scrap(name: str, code: str, data_root: Path) -> bool:
@@ -342,19 +321,24 @@ def read_files(name: str, split: str, code: str, data_root: Path) -> list[Exampl
     Raise UsageError with the paths that were searched and the languages that exist, or with the
     file and line that cannot be read.
     """
-    places = _layouts_of(name, split, data_root)
-    for layout in places:
-        if paths := layout.find(code, Path(data_root)):
-            return layout.examples(paths, code)
+    for layout, paths in _matches(name, split, code, data_root):
+        return layout.examples(paths, code)
+    searched = FILES[name, split]
     patterns = [
         pattern
-        for layout in places
+        for layout in searched
         if not (layout.refusal or layout.requires)
         for pattern in layout.patterns_for(code)
     ]
-    problems = [f"looked for {' or '.join(patterns)}" if patterns else _NO_FILES]
+    problems = [
+        f"looked for {' or '.join(patterns)}"
+        if patterns
+        else "the data set names no files of that language"
+    ]
     present = {
-        str(path): layout.refusal for layout in places for path in layout.files_of(code, data_root)
+        str(path): layout.refusal
+        for layout in searched
+        for path in layout.files_of(code, data_root)
     }
     unlabelled = [path for path, refusal in present.items() if not refusal]
     if unlabelled:
@@ -372,9 +356,6 @@ def read_files(name: str, split: str, code: str, data_root: Path) -> list[Exampl
     )
 
 
-_NO_FILES = "the data set names no files of that language"
-
-
 # ---- passages to search
 
 
@@ -382,16 +363,16 @@ _NO_FILES = "the data set names no files of that language"
 _POOLS: Mapping[str, tuple[str, Callable[[Path], Sequence[Passage]]]] = {
     "lareqa": (
         "lareqa/xquad-r/en.json",
-        partial(ranking.read_sentences, codes=TASKS["lareqa"].languages),
+        spans.read_sentences,
     ),
-    "mewslix": (_ENTITIES, lambda path: tuple(ranking.read_entities(path).values())),
+    "mewslix": (_ENTITIES, lambda path: tuple(mentions.read_entities(path).values())),
 }
 
 
 def pool_files(name: str, data_root: Path) -> list[Path]:
     """Return the existing files of a task's pool. Those of LAReQA's other languages are beside the
     first."""
-    path = Path(data_root) / _POOLS[name][0] if name in _POOLS else Path()
+    path = data_root / _POOLS[name][0] if name in _POOLS else Path()
     if not path.is_file():
         return []
     return [path] if _POOLS[name][0] == _ENTITIES else sorted(path.parent.glob(f"*{path.suffix}"))
@@ -403,6 +384,6 @@ def read_pool(name: str, data_root: Path) -> Sequence[Passage]:
     if name not in _POOLS:
         return ()
     file, read = _POOLS[name]
-    if not (path := Path(data_root) / file).is_file():
+    if not (path := data_root / file).is_file():
         raise UsageError(f"{path} is missing: {name} ranks its passages")
     return read(path)

@@ -1,26 +1,32 @@
 """Read examples of the data sets on the Hugging Face hub, through its own client: `read_hub(task,
 split, language)`.
 
-Each data set is read at the commit that the lock names (hub_lock), from files checked against the
-lock (hub_client). HF_ENDPOINT names another hub, HF_HUB_OFFLINE=1 reads only the local cache of
+Each data set is read at the commit that the lock names, from files checked against the lock
+(hub_client). HF_ENDPOINT names another hub, HF_HUB_OFFLINE=1 reads only the local cache of
 earlier runs, HF_HOME is the folder of that cache. Whatever a data set lacks (configuration, split,
 column, class names) is reported in one sentence (UsageError).
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from functools import lru_cache
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from xstilts_core.data import hub_client
-from xstilts_core.data.hub_lock import Repository
-from xstilts_core.data.readers.ranking import by_sentence
-from xstilts_core.data.readers.shapes import SHAPES, Row, both_sides, numbered, numbered_repeats
+from xstilts_core.data.hub_client import Repository
+from xstilts_core.data.readers.shapes import (
+    SHAPES,
+    Row,
+    both_sides,
+    numbered,
+    numbered_repeats,
+    of_language,
+)
+from xstilts_core.data.readers.spans import by_sentence
 from xstilts_core.errors import UsageError, unknown
 from xstilts_core.examples import Example
-from xstilts_core.languages import LANGUAGES, language
+from xstilts_core.languages import language
 from xstilts_core.tasks import (
     ADDED,
     CONVERTED,
@@ -80,7 +86,8 @@ def read_hub(name: str, split: str, code: str) -> list[Example]:
         _table_rows(name, source, config, part) for part in source.splits[split]
     )
     if source.by_language:
-        rows = _of_language(list(rows), code)
+        rows = list(rows)
+        rows = of_language(rows, [row.get("id") for row in rows], code, source.dataset)
     return examples_of(name, source, rows, code)
 
 
@@ -130,7 +137,9 @@ def _table_rows(name: str, source: HubData, config: str, split: str) -> Iterator
         if column not in dataset.column_names:
             raise unknown("column", column, dataset.column_names, origin)
     table = dataset.select_columns(list(source.columns))
-    classes = _class_names(table.features[source.columns[-1]])
+    feature = table.features[source.columns[-1]]
+    # The classes of a column, or of the lists in it; none if it holds texts or plain numbers.
+    classes = getattr(getattr(feature, "feature", feature), "names", None) or ()
     return rows_of(name, source, origin, table[:], classes)
 
 
@@ -170,6 +179,7 @@ def fetch(name: str, source: HubData, config: str, split: str) -> "Dataset":
     """Return the data set's split at its locked commit: downloaded once, kept in the client's
     cache, checked at every load."""
     from datasets import Dataset
+    from datasets.table import InMemoryTable, concat_tables
 
     repository = Repository.of(source)
     subject = f"{name}: data set {source.dataset}, configuration {config}, split {split}"
@@ -179,7 +189,8 @@ def fetch(name: str, source: HubData, config: str, split: str) -> "Dataset":
         lambda commit: _split_files(source, config, split, commit, subject),
         subject,
     )
-    table = _parquet([path for file, path in snapshot.paths.items() if file != CARD], subject)
+    files = [path for file, path in snapshot.paths.items() if file != CARD]
+    table = concat_tables([InMemoryTable(_parquet(path, subject)) for path in files])
     hub_client.lock(repository, (config, split), snapshot, table.num_rows)
     return (
         Dataset(table).cast(_card_features(snapshot.paths[CARD])[config].features)
@@ -188,38 +199,32 @@ def fetch(name: str, source: HubData, config: str, split: str) -> "Dataset":
     )
 
 
-def _parquet(paths: Sequence[Path], subject: str) -> Any:
-    """Return the rows of the files, one after another, as a table that datasets accepts."""
-    from datasets.table import InMemoryTable, concat_tables
-    from pyarrow.parquet import read_table
-
-    with _parquet_errors(subject):
-        return concat_tables([InMemoryTable(read_table(path)) for path in paths])
-
-
-@contextmanager
-def _parquet_errors(subject: str) -> Iterator[None]:
-    """Raise UsageError if a file cannot be read as parquet."""
-    from pyarrow import ArrowException
+def _parquet(path: Path, subject: str, *, schema: bool = False) -> Any:
+    """Return the table in a parquet file, or its schema. Raise UsageError if it is none."""
+    from pyarrow import ArrowException, parquet
 
     try:
-        yield
+        return parquet.read_schema(path) if schema else parquet.read_table(path)
     except (ArrowException, OSError, ValueError) as error:
         raise UsageError(
-            f"{subject} is not a parquet table: {hub_client.one_line(error)}"
+            f"{subject}: {path.name} is not a parquet table: {hub_client.one_line(error)}"
         ) from None
 
 
 def _split_files(source: HubData, config: str, split: str, commit: str, subject: str) -> list[str]:
     """Return the parquet files of a split at a commit, and the card if they do not contain the
     class names themselves."""
+    from huggingface_hub import HfApi
+
     repository = Repository.of(source)
     with hub_client.request(subject, repository, commit):
-        names = (
-            _converted_files(repository, f"{config}/{split}", commit)
-            if repository.branch == CONVERTED
-            else []
-        )
+        names = []
+        if repository.branch == CONVERTED:
+            # The hub's own parquet copies have a folder per configuration, and in it one per split.
+            tree = HfApi().list_repo_tree(
+                repository.name, f"{config}/{split}", repo_type=repository.kind, revision=commit
+            )
+            names = [entry.path for entry in tree if entry.path.endswith(".parquet")]
         names = names or _declared_files(repository, config, split, commit, subject)
     names = names[:1] if source.first_file else names
     for name in names:
@@ -228,22 +233,13 @@ def _split_files(source: HubData, config: str, split: str, commit: str, subject:
                 f"{subject} cannot be loaded from the hub: {name} is not a parquet file, "
                 "and no other format is read from the hub"
             )
-    if _has_features(hub_client.fetch_file(repository, names[0], commit, subject), subject):
+    first = hub_client.fetch_file(repository, names[0], commit, subject)
+    # The client's own description of the columns, with the class names.
+    if b"huggingface" in (_parquet(first, subject, schema=True).metadata or {}):
         return names
     card = hub_client.cached_path(repository, CARD, commit)
     declared = _card_features(card).get(config) if card else None
     return [*names, CARD] if declared and declared.features else names
-
-
-def _converted_files(repository: Repository, folder: str, commit: str) -> list[str]:
-    """Return the files of a split on the branch of the hub's own parquet copies, with a folder per
-    configuration and in it one per split."""
-    from huggingface_hub import HfApi
-
-    tree = HfApi().list_repo_tree(
-        repository.name, folder, repo_type=repository.kind, revision=commit
-    )
-    return [entry.path for entry in tree if entry.path.endswith(".parquet")]
 
 
 def _declared_files(
@@ -252,26 +248,11 @@ def _declared_files(
     """Return the files of a split as declared by the data set's card or its folder names."""
     import datasets
 
-    enabled = datasets.is_progress_bar_enabled()
     datasets.disable_progress_bars()
-    try:
-        builder = datasets.load_dataset_builder(repository.name, config, revision=commit)
-    finally:
-        if enabled:
-            datasets.enable_progress_bars()
-    files = builder.config.data_files or {}
-    if split not in files:
+    builder = datasets.load_dataset_builder(repository.name, config, revision=commit)
+    if split not in (files := builder.config.data_files or {}):
         raise unknown("split", split, files, f"{subject} on the hub")
     return [path.partition(f"@{commit}/")[2] for path in files[split]]
-
-
-def _has_features(path: Path, subject: str) -> bool:
-    """Return whether a parquet file carries the client's own description of its columns, with the
-    class names."""
-    from pyarrow.parquet import read_schema
-
-    with _parquet_errors(f"{subject}: {path.name}"):
-        return b"huggingface" in (read_schema(path).metadata or {})
 
 
 @lru_cache(maxsize=1)
@@ -281,23 +262,3 @@ def _card_features(card: Path) -> Any:
     from huggingface_hub import DatasetCard
 
     return DatasetInfosDict.from_dataset_card_data(DatasetCard.load(card).data)
-
-
-def _class_names(feature: object) -> tuple[str, ...]:
-    """Return the class names of a column, or of the lists in it; none if it holds texts or plain
-    numbers."""
-    return tuple(getattr(getattr(feature, "feature", feature), "names", None) or ())
-
-
-def _of_language(rows: Sequence[Row], code: str) -> list[Row]:
-    """Return the rows whose id begins with the language's English name:
-    "finnish-7633091408814529542-0" (TyDiQA)."""
-    prefix = f"{LANGUAGES[code].name.lower()}-"
-    selected = [row for row in rows if row.get("id").lower().startswith(prefix)]
-    if not selected:
-        prefixes = sorted({row.get("id").partition("-")[0] for row in rows})
-        raise UsageError(
-            f"{rows[0].position}: no id begins with {prefix!r}: "
-            f"expected ids that name the language; found {', '.join(prefixes)}"
-        )
-    return selected

@@ -41,27 +41,22 @@ def read_bucc(path: Path, english: Path, gold: Path, language: str) -> list[Sent
     without any are refused (google/xtreme on the hub is such a copy). Also raise UsageError for a
     repeated id, a pair of ids that the collections lack, and a second pair with the same sentence.
     """
-    sides = {
-        code: _rows(file, "id TAB sentence") for code, file in ((language, path), ("en", english))
-    }
+    files = {language: path, "en": english}
+    sides = {code: _rows(file, "id TAB sentence") for code, file in files.items()}
     match: dict[str, dict[str, str]] = {code: {} for code in sides}
     for number, pair in enumerate(_rows(gold, "id TAB English id").items(), start=1):
-        for code, name, other in ((language, *pair), ("en", *reversed(pair))):
+        for code, name, translation in ((language, *pair), ("en", *reversed(pair))):
+            problem = ""
             if name not in sides[code]:
-                side = path if code == language else english
-                raise wrong(
-                    gold,
-                    number,
-                    f"id {name!r} is not in {side}: "
-                    "expected all pairs' sentences there (truncated download?)",
+                problem = (
+                    f"id {name!r} is not in {files[code]}: "
+                    "expected all pairs' sentences there (truncated download?)"
                 )
-            if name in match[code]:
-                raise wrong(
-                    gold,
-                    number,
-                    f"id {name!r} is in a second pair: expected one translation a sentence",
-                )
-            match[code][name] = other
+            elif name in match[code]:
+                problem = f"id {name!r} is in a second pair: expected one translation a sentence"
+            if problem:
+                raise wrong(gold, number, problem)
+            match[code][name] = translation
     if all(len(match[code]) == len(side) for code, side in sides.items()):
         raise UsageError(
             f"{path} and {english} hold no sentence without a pair in {gold}: expected the whole "

@@ -3,10 +3,11 @@
 Labels are mapped by their spelling in a file or by class names, never by a position.
 """
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from types import MappingProxyType
+from functools import partial
 from typing import Any, TypeVar
 
 from xstilts_core.errors import UsageError, shown, unknown
@@ -19,10 +20,11 @@ from xstilts_core.examples import (
     SpanExample,
     TagsExample,
 )
+from xstilts_core.languages import language
 
 _ZERO_WIDTH_NON_JOINER = "\u200c"
-_CHOICES = ("choice1", "choice2")
 AnyExample = TypeVar("AnyExample", bound=Example)
+_Item = TypeVar("_Item")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +92,10 @@ class Row:
         return self.labels[text]
 
     def index(self, name: str, count: int, first: int = 0) -> int:
-        """Return the index of the right choice, written as a number that counts from `first`."""
+        """Return the index of the right choice, written as a number that counts from `first`, or
+        as a label that stands for such a number."""
         value = self.get(name, object)
+        value = self.label(value) if self.labels else value
         legal = [str(number) for number in range(first, first + count)]
         if not isinstance(value, str | int) or str(value).strip() not in legal:
             raise self.wrong(
@@ -116,16 +120,28 @@ def numbered_repeats(examples: Sequence[SpanExample]) -> list[SpanExample]:
     ]
 
 
-def _pair(row: Row, first: str, second: str, label: str) -> PairExample | None:
-    """Read two texts and their label; None without a gold label."""
-    texts = row.text(first), row.text(second)
+def of_language(items: Sequence[_Item], ids: Iterable[str], code: str, where: str) -> list[_Item]:
+    """Return the items whose id begins with the language's English name
+    ("finnish-7633091408814529542-0"), as in TyDiQA's data of all languages."""
+    prefix = f"{language(code).name.lower()}-"
+    selected = [
+        item for item, name in zip(items, ids, strict=True) if name.lower().startswith(prefix)
+    ]
+    if not selected:
+        raise UsageError(
+            f"{where} holds no question whose id begins with {prefix}: "
+            "expected TyDiQA-GoldP's questions of all languages"
+        )
+    return selected
+
+
+def _pair(row: Row, first: str, *others: str) -> PairExample | None:
+    """Read one text or two, and their label; None without a gold label. A single text is a pair
+    whose second text is empty."""
+    *second, label = others
+    texts = row.text(first), "".join(map(row.text, second))
     name = row.label(row.get(label, object))
     return None if name is None else PairExample("", *texts, name)
-
-
-def _text(row: Row, text: str, label: str) -> PairExample:
-    """Read a single text, as a pair whose second text is empty."""
-    return PairExample("", row.text(text), "", row.label(row.get(label, object)))
 
 
 def _abstract(row: Row, question: str, abstract: str, decision: str) -> PairExample:
@@ -134,18 +150,21 @@ def _abstract(row: Row, question: str, abstract: str, decision: str) -> PairExam
     parts = row.object(abstract).get("contexts", list) if on_hub else row.get(abstract, list)
     if not all(isinstance(part, str) for part in parts):
         raise row.wrong(f"{abstract} must be texts")
-    return PairExample(
-        "", query, " ".join(map(str.strip, parts)), row.label(row.get(decision, object))
-    )
+    label = row.label(row.get(decision, object))
+    return PairExample("", query, " ".join(map(str.strip, parts)), label)
 
 
-def _choice(
-    row: Row, context: str, question: str, choices: Iterable[str], label: int
-) -> ChoiceExample:
+def _choice(context: str, question: str, choices: Iterable[str], label: int) -> ChoiceExample:
     """Return a multiple-choice example with white space around its texts stripped."""
-    return ChoiceExample(
-        "", context.strip(), question.strip(), tuple(map(str.strip, choices)), label
-    )
+    texts = tuple(map(str.strip, choices))
+    return ChoiceExample("", context.strip(), question.strip(), texts, label)
+
+
+def _choices(row: Row, context: str, question: str, *columns: str, first: int = 0) -> ChoiceExample:
+    """Read CosmosQA or SIQA: the answers' columns, then that of the right answer's number."""
+    *answers, label = columns
+    texts = [row.get(name) for name in (context, question, *answers)]
+    return _choice(*texts[:2], texts[2:], row.index(label, len(answers), first))
 
 
 def _hellaswag(row: Row, first: str, opening: str, endings: str, label: str) -> ChoiceExample:
@@ -156,14 +175,7 @@ def _hellaswag(row: Row, first: str, opening: str, endings: str, label: str) -> 
     if len(texts) != 4:
         raise row.wrong(f"{len(texts)} endings: expected 4")
     choices = [f"{unfinished} {text}" for text in texts]
-    return _choice(row, context, "", choices, row.index(label, len(texts)))
-
-
-def _cosmosqa(row: Row, context: str, question: str, *columns: str) -> ChoiceExample:
-    """Read CosmosQA: the answers' columns, then that of the right answer's number."""
-    *answers, label = columns
-    texts = [row.get(name) for name in (context, question, *answers)]
-    return _choice(row, *texts[:2], texts[2:], row.index(label, len(answers)))
+    return _choice(context, "", choices, row.index(label, len(texts)))
 
 
 def _commonsenseqa(row: Row, question: str, choices: str, key: str) -> ChoiceExample:
@@ -180,19 +192,7 @@ def _commonsenseqa(row: Row, question: str, choices: str, key: str) -> ChoiceExa
         )
     if letter not in letters:
         raise unknown(key, letter, letters, row.position)
-    return _choice(row, "", stem, [entry.get("text") for entry in entries], letters.index(letter))
-
-
-def _siqa(row: Row, context: str, question: str, *columns: str) -> ChoiceExample:
-    """Read SIQA: "correct" is a letter, "label" a number from 1."""
-    *answers, label = columns
-    texts = [row.get(name) for name in (context, question, *answers)]
-    if label == "label":
-        return _choice(row, *texts[:2], texts[2:], row.index(label, len(answers), first=1))
-    letters = "ABC"
-    if row.get(label) not in tuple(letters):
-        raise unknown("label", row.get(label), letters, row.position)
-    return _choice(row, *texts[:2], texts[2:], letters.index(row.get(label)))
+    return _choice("", stem, [entry.get("text") for entry in entries], letters.index(letter))
 
 
 def _copa(row: Row, premise: str, question: str, first: str, second: str, label: str) -> Example:
@@ -206,12 +206,9 @@ def _copa(row: Row, premise: str, question: str, first: str, second: str, label:
     texts = [row.get(name) for name in (premise, first, second)]
     if (kind := row.get(question)) not in ("cause", "effect"):
         raise unknown("question", kind, ("cause", "effect"), row.position)
-    right = (
-        _CHOICES.index(str(row.label(row.get(label, object))))
-        if row.labels
-        else row.index(label, len(_CHOICES))
-    )
-    return _choice(row, texts[0], f"What was the {kind}?", texts[1:], right)
+    names = (first, second)
+    right = names.index(row.label(row.get(label, object))) if row.labels else row.index(label, 2)
+    return _choice(texts[0], f"What was the {kind}?", texts[1:], right)
 
 
 def span(
@@ -256,14 +253,10 @@ def _answer(row: Row, context: str, text: str, start: int, exact: bool) -> Answe
         raise row.wrong(
             f"expected the answer {text!r} at character {start} of the context, {problem}"
         )
-    positions = (
-        [position for position in range(len(context)) if context.startswith(text, position)]
-        if text.strip()
-        else []
-    )
-    if not positions:
+    starts = [match.start() for match in re.finditer(f"(?={re.escape(text)})", context)]
+    if not text.strip() or not starts:
         raise row.wrong(f"the answer {text!r} is not in its context (answer_start {start})")
-    return Answer(text, min(positions, key=lambda position: abs(position - start)))
+    return Answer(text, min(starts, key=lambda position: abs(position - start)))
 
 
 def plain_word(word: str) -> str:
@@ -281,7 +274,8 @@ def tagged(pairs: Iterable[tuple[str, str]]) -> TagsExample | None:
 def _tags(
     row: Row, words: str, tags: str, plain: Callable[[str], str] = str.strip
 ) -> TagsExample | None:
-    """Read words and their tags. White space around a word is stripped."""
+    """Read words and their tags. White space around a word is stripped; `plain_word` also removes
+    it inside the word, as XTREME's own UD files do."""
     forms, values = row.get(words, list), row.get(tags, list)
     if len(forms) != len(values):
         raise row.wrong(f"{len(forms)} words but {len(values)} tags: expected as many")
@@ -289,35 +283,27 @@ def _tags(
     return tagged(zip(map(plain, forms), names, strict=True))
 
 
-def _syntactic_words(row: Row, words: str, tags: str) -> TagsExample | None:
-    """Read words and their tags, also removing white space and zero-width non-joiners inside a
-    word, as XTREME's own UD files do."""
-    return _tags(row, words, tags, plain_word)
-
-
 def both_sides(code: str, sides: Sequence[Iterable[str]]) -> list[SentenceExample]:
     """Return the sentences of a language, then the English ones. Sentence k of one side translates
     sentence k of the other; ids are "<language>-<k>" from 1."""
     return [
-        SentenceExample(f"{own}-{number}", own, text.strip(), f"{other}-{number}")
-        for texts, own, other in zip(sides, (code, "en"), ("en", code), strict=True)
+        SentenceExample(f"{side}-{number}", side, text.strip(), f"{other}-{number}")
+        for texts, side, other in zip(sides, (code, "en"), ("en", code), strict=True)
         for number, text in enumerate(texts, start=1)
     ]
 
 
-SHAPES: Mapping[str, Callable[..., Example | None]] = MappingProxyType(
-    {
-        "pair": _pair,
-        "text": _text,
-        "abstract": _abstract,
-        "hellaswag": _hellaswag,
-        "cosmosqa": _cosmosqa,
-        "commonsenseqa": _commonsenseqa,
-        "siqa": _siqa,
-        "copa": _copa,
-        "span": span,
-        "answer_sentences": span,
-        "tags": _tags,
-        "syntactic_words": _syntactic_words,
-    }
-)
+SHAPES: Mapping[str, Callable[..., Example | None]] = {
+    "pair": _pair,
+    "text": _pair,
+    "abstract": _abstract,
+    "hellaswag": _hellaswag,
+    "cosmosqa": _choices,
+    "commonsenseqa": _commonsenseqa,
+    "siqa": partial(_choices, first=1),
+    "copa": _copa,
+    "span": span,
+    "answer_sentences": span,
+    "tags": _tags,
+    "syntactic_words": partial(_tags, plain=plain_word),
+}

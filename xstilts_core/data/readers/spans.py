@@ -1,17 +1,19 @@
-"""Read questions about a text in SQuAD's JSON, versions 1.1 and 2.0: SQuAD, XQuAD, MLQA,
-TyDiQA-GoldP."""
+"""Read questions about a text in SQuAD's JSON, versions 1.1 and 2.0 (SQuAD, XQuAD, MLQA,
+TyDiQA-GoldP), and as queries for the sentence with the answer (SQuAD, LAReQA)."""
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from xstilts_core.data.readers.shapes import Row, numbered_repeats, span
 from xstilts_core.data.readers.text import parse_json, read_text
 from xstilts_core.errors import UsageError, shown
-from xstilts_core.examples import SpanExample
+from xstilts_core.examples import Passage, RankingExample, SpanExample
+from xstilts_core.tasks import TASKS
 
 # The first answers in a file if they were removed: XTREME's copies of test files have
 # [{"answer_start": 0, "text": ""}] in every question.
@@ -106,3 +108,168 @@ def example_of(path: Path, context: str, entry: dict[str, Any]) -> SpanExample:
     if impossible and entry.get("answers"):
         raise row.wrong("marked is_impossible but has answers: expected one of the two")
     return span(row, exact=True, unanswerable=impossible)
+
+
+# ---- where English sentences begin and end, for SQuAD, whose files do not mark them
+
+# White space after a sentence's end: its mark, closing quotation marks and brackets, and
+# Wikipedia's notes ("[note 1]"). The next sentence begins with a capital or a digit, possibly after
+# a quotation mark or bracket.
+BREAK = re.compile(r"""(?<=[.?!])[)'"”\]]*(?:\[[^\[\]]{1,20}\])*\s+(?=['"“(\[]*[A-Z0-9À-Þ])""")
+# A full stop after these, or after single capitals ("J. R. R."), is part of the word.
+_ABBREVIATIONS = (
+    r"Mr|Mrs|Ms|Dr|Prof|Rev|Fr|St|Sta|Msgr|Lt|Gen|Col|Maj|Adm|Capt|Sgt|Rep|Gov|Sen|Pres|Jr|Sr|Mt|"
+    r"Ft|Nos?|Vol|Art|Sec|Op|pp|vs|cf|ca|approx|esp|etc|Jan|Feb|Aug|Sept|Oct|Nov|Dec|Bros|Inc|Co|Ltd|al|e\.g|i\.e|a\.k\.a|a\.m|p\.m"
+)
+UNFINISHED = re.compile(rf"(?:^|[\s(\[\"'“])(?:{_ABBREVIATIONS}|(?:[A-Z]\.)*[A-Z])\.$")
+# Even after single capitals these words begin a sentence ("in the U.S. The ...").
+_BEGINNINGS = re.compile(
+    r"(?:The|This|These|That|It|He|She|They|In|On|At|By|As|For|However|After|During|While|When|Although)\b"
+)
+
+
+def sentence_spans(text: str) -> list[tuple[int, int]]:
+    """Return (start, end) of every sentence, without the white space around it. Line breaks are
+    white space.
+
+    The rule is our own, in the spirit of the pattern-based breaker with which XTREME-R trains
+    LAReQA's models (google-research/xtreme, third_party/processors/sb_sed.py), which has more
+    exceptions. Every character that is not white space is in exactly one sentence.
+    """
+    cuts = [
+        0,
+        *(match.end() for match in BREAK.finditer(text) if _is_break(text, match)),
+        len(text),
+    ]
+    pieces = [(first, text[first:last]) for first, last in pairwise(cuts)]
+    stripped = [
+        (first + len(piece) - len(piece.lstrip()), piece.strip())
+        for first, piece in pieces
+        if piece.strip()
+    ]
+    return [(first, first + len(piece)) for first, piece in stripped]
+
+
+def _is_break(text: str, match: re.Match[str]) -> bool:
+    """Return whether a sentence ends here, that is, not after an abbreviation."""
+    before = text[max(0, match.start() - 20) : match.start()]
+    return not UNFINISHED.search(before) or bool(_BEGINNINGS.match(text, match.end()))
+
+
+# ---- questions and the sentences that answer them
+
+
+_Sentences = dict[tuple[int, int], Passage]
+"""The sentences of a paragraph by (start, end)."""
+
+
+def _sentences(
+    context: str, spans: Sequence[tuple[int, int]], code: str, paragraph: int
+) -> _Sentences:
+    """Return the sentences of a paragraph. Their ids are XTREME-R's: language, number of the
+    paragraph (from 1) and of the sentence (from 0)."""
+    return {
+        (first, end): Passage(f"{code}_{paragraph}_{number}", code, context[first:end], context)
+        for number, (first, end) in enumerate(spans)
+    }
+
+
+def _answer_passages(example: SpanExample, sentences: _Sentences) -> tuple[Passage, ...]:
+    """Return the sentence in which the first answer begins, and any other of the paragraph with the
+    same words; none if the answer begins between sentences."""
+    answer = example.answers[0]
+    start = answer.start + len(answer.text) - len(answer.text.lstrip())
+    texts = [passage.text for (first, end), passage in sentences.items() if first <= start < end]
+    return tuple(passage for passage in sentences.values() if passage.text in texts[:1])
+
+
+def by_sentence(examples: Sequence[SpanExample]) -> list[RankingExample]:
+    """Return English span questions as queries for the one sentence (found by `sentence_spans`)
+    that holds the answer."""
+    by_context: dict[str, _Sentences] = {}
+    queries = []
+    for example in examples:
+        context, number = example.context, len(by_context) + 1
+        if context not in by_context:
+            by_context[context] = _sentences(context, sentence_spans(context), "en", number)
+        if answers := _answer_passages(example, by_context[context]):
+            queries.append(RankingExample(example.id, example.question.strip(), answers[:1]))
+    return queries
+
+
+def _read_xquad_r(path: Path) -> list[tuple[RankingExample, _Sentences]]:
+    """Return every question with its answer sentences in the file's own language, and all sentences
+    of its paragraph (XQuAD-R, Roy et al. 2020).
+
+    A question whose answer begins in no sentence is left out, and so are the sentences of a
+    paragraph without any other question, as in XTREME-R (third_party/utils_lareqa.py). Raise
+    UsageError if sentence breaks are missing or exceed the paragraph.
+    """
+    pairs = []
+    for number, (origin, paragraph) in enumerate(paragraphs(path), start=1):
+        context = member(paragraph, "context", str, path, origin)
+        spans = _sentence_breaks(path, origin, paragraph, context)
+        sentences = _sentences(context, spans, path.stem, number)
+        for entry in member(paragraph, "qas", list, path, origin):
+            example = example_of(path, context, entry)
+            if answers := _answer_passages(example, sentences):
+                pairs.append((RankingExample(example.id, example.question, answers), sentences))
+    return pairs
+
+
+def _sentence_breaks(
+    path: Path, origin: str, paragraph: Any, context: str
+) -> list[tuple[int, int]]:
+    """Return the paragraph's "sentence_breaks"."""
+    spans = paragraph.get("sentence_breaks") if isinstance(paragraph, dict) else None
+    expected = "expected sentence_breaks [[start, end], ...], as in XQuAD-R (plain XQuAD has none)"
+    if not isinstance(spans, list) or not spans:
+        raise UsageError(f"{path}, {origin}: no sentence_breaks: {expected}")
+    for sentence in spans:
+        valid = isinstance(sentence, list) and [type(number) for number in sentence] == [int, int]
+        if not valid or not 0 <= sentence[0] < sentence[1] <= len(context):
+            raise UsageError(
+                f"{path}, {origin}: sentence break {sentence!r} is not within the "
+                f"{len(context)} characters: {expected}"
+            )
+    return [(first, end) for first, end in spans]
+
+
+def _language_files(path: Path) -> list[Path]:
+    """Return the files of all of LAReQA's languages in the path's folder. Raise UsageError with
+    those that are missing."""
+    codes = TASKS["lareqa"].languages
+    files = [path.with_name(f"{code}.json") for code in codes]
+    if missing := [file.name for file in files if not file.is_file()]:
+        raise UsageError(
+            f"{path.parent} lacks {', '.join(missing)}: "
+            f"the sentences of all {len(codes)} languages are searched together"
+        )
+    return files
+
+
+def read_lareqa(path: Path) -> list[RankingExample]:
+    """Return the questions of a file with their answer sentences in all languages, whose files are
+    beside it."""
+    answers: dict[str, tuple[Passage, ...]] = {}
+    for file in _language_files(path):
+        for example, _ in _read_xquad_r(file):
+            answers[example.id] = answers.get(example.id, ()) + example.passages
+    return [
+        RankingExample(example.id, example.query, answers[example.id])
+        for example, _ in _read_xquad_r(path)
+    ]
+
+
+def read_sentences(path: Path) -> list[Passage]:
+    """Return LAReQA's pool: the sentences of all languages, each once, in the order of the
+    languages and of their files."""
+    files = _language_files(path)
+    return list(
+        {
+            passage.id: passage
+            for file in files
+            for _, sentences in _read_xquad_r(file)
+            for passage in sentences.values()
+        }.values()
+    )

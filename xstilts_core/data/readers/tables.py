@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 from pydantic import ConfigDict, TypeAdapter, with_config
@@ -19,7 +19,7 @@ from pydantic import ConfigDict, TypeAdapter, with_config
 from xstilts_core.data.readers.shapes import SHAPES, Row, numbered
 from xstilts_core.data.readers.text import parse_json, read_lines, read_text, truncation_hint, wrong
 from xstilts_core.errors import UsageError, unknown
-from xstilts_core.examples import Example, PairExample
+from xstilts_core.examples import Example
 from xstilts_core.files.strict_yaml import FastLoader
 from xstilts_core.languages import LANGUAGES
 
@@ -40,10 +40,11 @@ class Table:
     order, with {code} of the language. labels: the spellings of labels. header: the column names of
     a file without a header line. language: the column with a row's language, if one file holds
     several. annotators: rows have the labels of one to five annotators, whatever the header says; a
-    column that is last in the header is then the last of every row. quoted: cells may be quoted as
-    by csv.writer; a file counts as quoted if all its cells with a double quote are (PAWS-X itself
-    has none like this, copies of it do). broken: the release itself has some broken rows, which are
-    left out, as in Hugging Face's copy of QQP and TensorFlow's of PAWS-X.
+    column that is last in the header is then the last of every row. quoted: cells are quoted as by
+    csv.writer (always), or may be (sometimes): a file then counts as quoted if all its cells with a
+    double quote are (PAWS-X itself has none like this, copies of it do). broken: the release itself
+    has some broken rows, which are left out, as in Hugging Face's copy of QQP and TensorFlow's of
+    PAWS-X.
     """
 
     shape: str
@@ -52,7 +53,7 @@ class Table:
     header: tuple[str, ...] = ()
     language: str = ""
     annotators: bool = False
-    quoted: bool = False
+    quoted: Literal["", "sometimes", "always"] = ""
     broken: bool = False
 
 
@@ -182,9 +183,11 @@ def _tab_separated(path: Path, table: Table, code: str) -> Iterator[Row | UsageE
     """
     lines = read_lines(path)
     header = list(table.header) or lines[0].split("\t")
-    positions = _positions(header, [name.format(code=code) for name in table.columns], path)
+    names = [name.format(code=code) for name in (*table.columns, table.language) if name]
+    positions = _positions(header, names, path)
+    code_column = positions.get(table.language)
     fewest = most = len(header)
-    expected = f"{most}, as the header has"
+    expected = f"{most} ({', '.join(header)})" if table.header else f"{most}, as the header has"
     if table.annotators:
         fewest -= max(0, sum(name in _ANNOTATORS for name in header) - 1)
         most = fewest + len(_ANNOTATORS) - 1
@@ -193,10 +196,7 @@ def _tab_separated(path: Path, table: Table, code: str) -> Iterator[Row | UsageE
             name: -1 if position == len(header) - 1 else position
             for name, position in positions.items()
         }
-    code_column = (
-        _positions(header, [table.language], path)[table.language] if table.language else None
-    )
-    for number, cells in _cells_of(lines, table):
+    for number, cells in _cells_of(path, lines, table):
         if code_column is not None and len(cells) > code_column and cells[code_column] != code:
             if cells[code_column] not in LANGUAGES:
                 raise unknown("language", cells[code_column], LANGUAGES, f"{path}, line {number}")
@@ -218,63 +218,36 @@ def _positions(header: list[str], columns: Sequence[str], path: Path) -> dict[st
     return {name: header.index(name) for name in columns}
 
 
-def _cells_of(lines: list[str], table: Table) -> Iterator[tuple[int, list[str]]]:
+def _cells_of(path: Path, lines: list[str], table: Table) -> Iterator[tuple[int, list[str]]]:
     """Yield (line number, cells) of every row."""
     start = 0 if table.header else 1
-    unquote = table.quoted and all(
-        _QUOTED_CELL.fullmatch(cell)
-        for line in lines[start:]
-        if '"' in line
-        for cell in line.split("\t")
-        if '"' in cell
+    quoted = table.quoted == "always" or (
+        table.quoted == "sometimes"
+        and all(
+            _QUOTED_CELL.fullmatch(cell)
+            for line in lines[start:]
+            if '"' in line
+            for cell in line.split("\t")
+            if '"' in cell
+        )
     )
     for number, line in enumerate(lines[start:], start=start + 1):
-        cells = line.split("\t")
-        yield (
-            number,
-            [cell[1:-1].replace('""', '"') if '"' in cell else cell for cell in cells]
-            if unquote
-            else cells,
-        )
+        if not quoted:
+            yield number, line.split("\t")
+            continue
+        try:
+            # Parse one line at a time, so that a stray quote cannot swallow the lines after it. No
+            # cell of these files holds a line end.
+            yield number, next(csv.reader([line], delimiter="\t", strict=True), [])
+        except csv.Error as error:
+            problem = f"broken quoting ({error}): expected cells quoted as by Python's csv.writer"
+            raise wrong(path, number, problem + truncation_hint(number, lines)) from None
 
 
 _ROWS: Mapping[str, Any] = {".json": _json_entries, ".jsonl": json_rows, ".csv": _comma_separated}
 
 
-# ---- files of another form
-
-
-def read_xtreme_pairs(path: Path, labels: str = "xnli") -> list[PairExample]:
-    """Read XTREME's files of XNLI and PAWS-X: two texts and the label, tab-separated and quoted as
-    by csv.writer, without a header.
-
-    If the first line has two columns, the labels were removed (XTREME's test files) and every label
-    is None. Line k is the same item in every language.
-    """
-    examples: list[PairExample] = []
-    columns, lines = 0, read_lines(path)
-    for number, line in enumerate(lines, start=1):
-        cut = truncation_hint(number, lines)
-        try:
-            # Parse one line at a time, so that a stray quote cannot swallow the lines after it. No
-            # cell of these files holds a line end.
-            cells = next(csv.reader([line], delimiter="\t", strict=True), [])
-        except csv.Error as error:
-            problem = f"broken quoting ({error}): expected cells quoted as by Python's csv.writer"
-            raise wrong(path, number, problem + cut) from None
-        columns = columns or len(cells)
-        if len(cells) != columns or columns not in (2, 3):
-            expected = columns if columns in (2, 3) else "2 or 3"
-            problem = (
-                f"{len(cells)} columns: expected {expected} "
-                "(first text, second text and, if labelled, label)"
-            )
-            raise wrong(path, number, problem + cut)
-        first, second, *label = map(str.strip, cells)
-        row = Row(f"{path}, line {number}", {}, LABELS[labels])
-        name = row.label(label[0]) if label else None
-        examples.append(PairExample(str(number), first, second, name))
-    return examples
+# ---- several files
 
 
 def read_anli_rounds(paths: list[Path]) -> list[Example]:
@@ -288,42 +261,38 @@ def read_anli_rounds(paths: list[Path]) -> list[Example]:
     return read_tables(paths, "en", ["anli"])
 
 
-def _label_lines(path: Path, rows: Sequence[object], path_of_rows: Path, kind: str) -> list[str]:
-    """Return the lines of a file of labels. Raise UsageError unless there are as many as rows."""
-    labels = read_lines(path)
-    if len(labels) != len(rows):
-        problem = f"{len(labels)} labels here but {len(rows)} {kind} in {path_of_rows}"
-        raise wrong(path, len(labels), f"{problem}: expected as many")
-    return labels
+def _with_labels(
+    rows: Sequence[Mapping[str, Any]], path: Path, labels_path: Path, kind: str, labels: str = ""
+) -> Iterator[Row]:
+    """Yield the rows of a file with the labels in the lines of another one. Raise UsageError unless
+    there are as many."""
+    lines = read_lines(labels_path)
+    if len(lines) != len(rows):
+        problem = f"{len(lines)} labels here but {len(rows)} {kind} in {path}: expected as many"
+        raise wrong(labels_path, len(lines), problem)
+    for number, (values, label) in enumerate(zip(rows, lines, strict=True), start=1):
+        yield Row(f"{labels_path}, line {number}", {**values, "label": label}, LABELS[labels])
 
 
-def read_older_siqa(path: Path) -> list[Example]:
+def read_older_siqa(path: Path, labels_path: Path) -> list[Example]:
     """Read the older release of SIQA: JSON lines, and 1, 2 or 3 per line in train-labels.lst."""
-    table, labels_path = TABLES["siqa"], path.with_name(f"{path.stem}-labels.lst")
-    rows = list(json_rows(path, table))
-    labels = _label_lines(labels_path, rows, path, "questions")
-    columns = (*table.columns[:-1], "label")
-    examples = []
-    for number, (row, label) in enumerate(zip(rows, labels, strict=True), start=1):
-        values = {name: row.get(name) for name in columns[:-1]} | {"label": label}
-        examples.append(SHAPES["siqa"](Row(f"{labels_path}, line {number}", values), *columns))
-    return numbered(examples)
+    *names, _ = TABLES["siqa"].columns
+    rows = [{name: row.get(name) for name in names} for row in json_rows(path, TABLES["siqa"])]
+    labelled = _with_labels(rows, path, labels_path, "questions")
+    return numbered(SHAPES["siqa"](row, *names, "label") for row in labelled)
 
 
-def read_labelled_lines(path: Path, labels: str) -> list[PairExample]:
+def read_labelled_lines(path: Path, labels: str) -> list[Example]:
     """Read one text per line of dev_text.txt, with its label on the same line of dev_labels.txt:
     TweetEval's and UMSAB's own files.
 
     As on the hub, a text may be blank. Raise UsageError if labels are missing, unknown, or not as
     many as the texts.
     """
-    texts, labels_path = read_lines(path), path.with_name(path.name.replace("_text", "_labels"))
-    lines = _label_lines(labels_path, texts, path, "texts")
-    rows = (
-        Row(f"{labels_path}, line {number}", {"text": text, "label": label}, LABELS[labels])
-        for number, (text, label) in enumerate(zip(texts, lines, strict=True), start=1)
-    )
-    return numbered(SHAPES["text"](row, "text", "label") for row in rows)
+    rows = [{"text": text} for text in read_lines(path)]
+    labels_path = path.with_name(path.name.replace("_text", "_labels"))
+    labelled = _with_labels(rows, path, labels_path, "texts", labels)
+    return numbered(SHAPES["text"](row, "text", "label") for row in labelled)
 
 
 def has_labels(path: Path) -> bool:

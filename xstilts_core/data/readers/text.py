@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
@@ -82,20 +83,14 @@ def read_text(path: Path) -> str:
         raise UsageError(f"{path} is UTF-16 text: expected UTF-8")
     nul_position = content.find(b"\0")
     if nul_position >= 0:
-        raise wrong(
-            path,
-            content.count(b"\n", 0, nul_position) + 1,
-            "a NUL byte: expected UTF-8 text; the file is damaged or not text",
-        )
+        problem = "a NUL byte: expected UTF-8 text; the file is damaged or not text"
+        raise wrong(path, content.count(b"\n", 0, nul_position) + 1, problem)
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        raise wrong(
-            path,
-            line,
-            f"byte 0x{content[error.start]:02x} is not UTF-8: expected a UTF-8 text file",
-        ) from None
+        problem = f"byte 0x{content[error.start]:02x} is not UTF-8: expected a UTF-8 text file"
+        raise wrong(path, line, problem) from None
     if not text.strip():
         raise UsageError(f"{path} is empty: expected at least one example")
     return text
@@ -112,12 +107,11 @@ def read_lines(path: Path) -> list[str]:
     if "\r" in text:
         for number, line in enumerate(lines, start=1):
             if "\r" in line:
-                raise wrong(
-                    path,
-                    number,
+                problem = (
                     "a carriage return inside the line: expected line ends LF or CRLF "
-                    "(old Mac files have CR alone)",
+                    "(old Mac files have CR alone)"
                 )
+                raise wrong(path, number, problem)
     return lines if lines[-1] else lines[:-1]
 
 
@@ -141,45 +135,36 @@ def parse_json(text: str, path: Path, expected: str, line: int = 0, cut: str = "
     appended to the message if the text breaks off.
     """
 
-    def at(line_number: int = 1) -> int:
-        return line or line_number
+    def failure(position: int, problem: str) -> UsageError:
+        return wrong(path, line or text.count("\n", 0, max(0, position)) + 1, problem)
 
     def unique_keys(entries: Sequence[tuple[str, Any]]) -> dict[str, Any]:
         mapping = dict(entries)
         if len(mapping) < len(entries):
-            names = [name for name, _ in entries]
-            repeated = next(name for position, name in enumerate(names) if name in names[:position])
-            number = text.count("\n", 0, max(0, text.rfind(f'"{repeated}"'))) + 1
-            raise wrong(
-                path,
-                at(number),
-                f"key {shown(repeated)} is repeated in an object: expected each once",
-            )
+            counts = Counter(name for name, _ in entries)
+            repeated = next(name for name, count in counts.items() if count > 1)
+            problem = f"key {shown(repeated)} is repeated in an object: expected each once"
+            raise failure(text.rfind(f'"{repeated}"'), problem)
         return mapping
 
     def refuse_constant(name: str) -> NoReturn:
-        raise wrong(
-            path,
-            at(text.count("\n", 0, text.find(name)) + 1),
-            f"{name} is not JSON: expected {expected}",
-        )
+        raise failure(text.find(name), f"{name} is not JSON: expected {expected}")
 
+    half = _SURROGATE.search(text)
     try:
         value = json.loads(text, object_pairs_hook=unique_keys, parse_constant=refuse_constant)
-        if _SURROGATE.search(text):
+        if half:
             json.dumps(value, ensure_ascii=False).encode("utf-8")
-    except json.JSONDecodeError as error:
-        problem = f"JSON breaks off at column {error.colno} ({error.msg}): expected {expected}{cut}"
-        raise wrong(path, at(error.lineno), problem) from None
-    except UnicodeEncodeError:
-        number = text.count("\n", 0, _SURROGATE.search(text).start()) + 1
-        raise wrong(
-            path, at(number), f"half a surrogate pair (\\ud800 to \\udfff): expected {expected}"
-        ) from None
-    except RecursionError:
-        raise wrong(path, at(), f"JSON is nested too deeply: expected {expected}") from None
+        return value
     except UsageError:
         raise
+    except json.JSONDecodeError as error:
+        position, problem = error.pos, f"JSON breaks off at column {error.colno} ({error.msg})"
+        expected += cut
+    except UnicodeEncodeError:
+        position, problem = half.start(), "half a surrogate pair (\\ud800 to \\udfff)"
+    except RecursionError:
+        position, problem = 0, "JSON is nested too deeply"
     except ValueError:
-        raise wrong(path, at(), f"a number with too many digits: expected {expected}") from None
-    return value
+        position, problem = 0, "a number with too many digits"
+    raise failure(position, f"{problem}: expected {expected}")

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 from xstilts_core.data import sampling
 from xstilts_core.data.source import Source, source_of
@@ -27,9 +28,7 @@ from xstilts_core.tasks import task
 # Larger files are not read for a count; the sizes of the public releases are used instead.
 _LARGEST_FILE_BYTES = 8_000_000
 # A training step costs about three times as much as the forward pass over the same tokens.
-_BACKWARD = 3
-ALL = 2**62
-_SPLITS = ("train", "dev", "test")
+BACKWARD = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,20 +43,13 @@ class Work:
 
     @property
     def units(self) -> float:
-        """The number of examples seen, with trained rows counted as _BACKWARD: the relative cost
+        """The number of examples seen, with trained rows counted as BACKWARD: the relative cost
         among runs of one kind."""
-        return _BACKWARD * self.trained + self.scored
+        return BACKWARD * self.trained + self.scored
 
 
-def _are_small(paths: Sequence[Any]) -> bool:
+def _are_small(paths: Sequence[Path]) -> bool:
     return bool(paths) and sum(path.stat().st_size for path in paths) <= _LARGEST_FILE_BYTES
-
-
-def _is_small(source: Source, name: str, split: str, code: str) -> bool:
-    """Return whether local files of this split are small enough to be read for an estimate."""
-    with suppress(UsageError):  # no files of this split are known
-        return source.at_hand and _are_small(source.split_files(name, split, code))
-    return False
 
 
 @lru_cache(maxsize=512)
@@ -65,14 +57,17 @@ def size(source: Source, name: str, split: str, code: str = "en") -> int:
     """Return the examples of a split in one language: exact for the embedded suite and for small
     files, otherwise those of the public release. If a release does not state the size of
     development or test, use the other's; 0 if neither is stated."""
-    if task(name).parts:
-        return sum(size(source, part, split, code) for part in task(name).parts)
+    if parts := task(name).parts:
+        return sum(size(source, part, split, code) for part in parts)
     if source.name == "mini":
-        return suite.SIZES.get(name, {}).get(split, 0)
-    if _is_small(source, name, split, code):
-        return len(source.load(name, split, code))
-    sizes = task(name).sizes
-    return sizes.get(split) or sizes.get({"test": "dev", "dev": "test"}.get(split, ""), 0)
+        examples = suite.SIZES.get(name, {}).get(split, 0)
+        return 2 * (examples + suite.RETRIEVAL[name]) if name in suite.RETRIEVAL else examples
+    with suppress(UsageError):  # no files of this split are known
+        if source.at_hand and _are_small(source.split_files(name, split, code)):
+            return len(source.load(name, split, code))
+    sides = 2 if task(name).format == "retrieval" else 1  # of a pair of sentences
+    other = {"test": "dev", "dev": "test"}.get(split, "")
+    return sides * (task(name).sizes.get(split) or task(name).sizes.get(other, 0))
 
 
 def scored_languages(source: Source, name: str, split: str, wish: list[str]) -> tuple[str, ...]:
@@ -92,51 +87,58 @@ def test_split(source: Source, name: str) -> str:
     return "test" if "test" in task(name).sizes else "dev"
 
 
-def schedule(spec: Tuning, most: int = ALL) -> Any:
-    """Return the training schedule of a run with one row per example, as `schedule.plan` makes it
-    of the run's own rows. most: examples of a data set at most."""
+def _steps(spec: Tuning) -> tuple[int, int]:
+    """Return the optimizer steps and the development evaluations of a training with one row per
+    example, as `schedule.plan` counts them."""
     from xstilts_core.schedule import Learner, plan  # imports torch
 
-    learners = []
+    source, learners, head = source_of(spec), [], cast(Any, None)
     for name in spec.trains:
-        rows = {
-            part: range(min(most, size(source_of(spec), part, "train")))
-            for part in sampling.parts(name)
-        }
-        by_part: Any = sampling.capped(name, rows, spec.examples_of(name), 0)  # type: ignore[arg-type]
+        rows: Any = {part: range(size(source, part, "train")) for part in sampling.parts(name)}
+        parts = sampling.capped(name, rows, spec.examples_of(name), 0)
         streams: list[Any] = [
             SimpleNamespace(name=part, size=len(examples), encoded=examples)
-            for part, examples in by_part.items()
+            for part, examples in parts.items()
         ]
-        head: Any = None
         learners.append(Learner(task(name), head, streams, []))
-    return plan(spec, learners)
+    planned = plan(spec, learners)
+    return planned.steps, planned.evaluations
 
 
-def _tuned(spec: Tuning, most: int) -> Work:
+def _tuned(spec: Tuning) -> Work:
     """Return the work of phases 2 and 3: training, evaluations on development data, and the final
     scores (all development data in phase 2, all targets in phase 3)."""
-    source, planned = source_of(spec), schedule(spec, most)
-    development = []
-    for name in spec.trains:
-        parts = sampling.parts(name)[-1:] if task(name).staged else (name,)
-        rows = sum(size(source, part, "dev") for part in parts)
-        development.append(min(most, rows or spec.dev_examples))
+    source, (steps, evaluations) = source_of(spec), _steps(spec)
+    development = [
+        sum(size(source, part, "dev") for part in parts[-1 if task(name).staged else 0 :])
+        or spec.dev_examples
+        for name in spec.trains
+        if (parts := sampling.parts(name))
+    ]
     judged = development[-1:] if spec.sequence else development
-    scored = planned.evaluations * sum(min(rows, spec.dev_examples) for rows in judged)
-    languages = 0
+    scored = evaluations * sum(min(rows, spec.dev_examples) for rows in judged)
     if isinstance(spec, IntermediateSpec):
-        scored += sum(development)
-    else:
-        for name in spec.targets:
-            split = test_split(source, name)
-            codes = scored_languages(source, name, split, spec.languages)
-            # The first language's size counts for every language.
-            rows = min(most, size(source, name, split, codes[0])) if codes else 0
-            scored += len(codes) * min(rows, spec.test_examples or rows)
-            scored += _pool_size(source, name)
-            languages += len(codes)
-    return Work(planned.steps, planned.steps * spec.batch_size, scored, languages)
+        return Work(steps, steps * spec.batch_size, scored + sum(development))
+    tested = [_tested(source, name, spec.languages, spec.test_examples) for name in spec.targets]
+    return Work(
+        steps=steps,
+        trained=steps * spec.batch_size,
+        scored=scored
+        + sum(examples for _, examples in tested)
+        + sum(_pool_size(source, name) for name in spec.targets),
+        languages=sum(languages for languages, _ in tested),
+    )
+
+
+def _tested(
+    source: Source, name: str, wish: list[str], most: int = 0, split: str = ""
+) -> tuple[int, int]:
+    """Return the languages and the examples of a split, by default of the one that scores are
+    reported on: at most `most` a language (0: all). The first language's size counts for all."""
+    split = split or test_split(source, name)
+    codes = scored_languages(source, name, split, wish)
+    rows = size(source, name, split, codes[0]) if codes else 0
+    return len(codes), len(codes) * min(rows, most or rows)
 
 
 def _pool_size(source: Source, name: str) -> int:
@@ -151,58 +153,35 @@ def _pool_size(source: Source, name: str) -> int:
 def _retrieved(spec: RetrievalSpec) -> Work:
     """Return the work of a retrieval run: embed development data once for the layer and, for
     mining, once more for the threshold; then embed test data."""
-    source = source_of(spec)
-    split = test_split(source, spec.task)
-    times = {split: 1}
-    if split == "test" and (
-        source.languages(spec.task, "dev") if source.at_hand else "dev" in task(spec.task).sizes
-    ):
-        times["dev"] = 1 + (task(spec.task).metric == "f1")
-    scored, languages = 0, 0
-    for data_split, count in times.items():
-        codes = scored_languages(source, spec.task, data_split, spec.languages)
-        if codes:
-            rows = size(source, spec.task, data_split, codes[0])
-            # A file's examples are sentences of either side; a table's rows are pairs of them.
-            if not _is_small(source, spec.task, data_split, codes[0]):
-                distractors = suite.RETRIEVAL[spec.task] if spec.embedded and rows else 0
-                rows = 2 * (rows + distractors)
-            scored += count * len(codes) * rows
-        languages = languages or len(codes)
+    source, entry = source_of(spec), task(spec.task)
+    languages, scored = _tested(source, spec.task, spec.languages)
+    has_dev = source.languages(spec.task, "dev") if source.at_hand else "dev" in entry.sizes
+    if has_dev and test_split(source, spec.task) == "test":
+        passes = 1 + (entry.metric == "f1")
+        scored += passes * _tested(source, spec.task, spec.languages, split="dev")[1]
     return Work(scored=scored, languages=languages)
 
 
-def _probed(spec: ProbingSpec, most: int) -> Work:
-    """Return the work of a probing run: embed English training and development data once, and test
-    data in every language."""
-    source, scored, languages = source_of(spec), 0, 0
-    for name in spec.probes:
-        codes = source.evaluated(name, "test", spec.languages)
-        train, dev, test = (min(most, size(source, name, split)) for split in _SPLITS)
-        scored += train + dev + len(codes) * test
-        languages += len(codes)
-    return Work(scored=scored, languages=languages)
+def work(spec: Spec) -> Work:
+    """Return the work of the run of `spec`.
 
-
-def work(spec: Spec, most: int = ALL) -> Work:
-    """Return the work of the run of `spec`. most: examples of a split at most.
-
-    A control without an encoder only reads and counts, and the speed of the hub is unknown; both
-    are charged for their start-up only.
+    A probing run embeds English training and development data once, and test data in every
+    language. A control without an encoder only reads and counts, and the speed of the hub is
+    unknown; both are charged for their start-up only.
     """
     match spec:
         case PretrainSpec():
             return Work(spec.steps, spec.steps * spec.batch_tokens, spec.documents)
         case IntermediateSpec() | TargetSpec():
-            return _tuned(spec, most)
+            return _tuned(spec)
         case RetrievalSpec():
             return _retrieved(spec)
-        case ProbingSpec():
-            return _probed(spec, most)
-        case ControlSpec():
-            source = source_of(spec)
-            codes = [
-                scored_languages(source, name, "test", spec.languages) for name in spec.targets
-            ]
-            return Work(languages=sum(map(len, codes)))
+        case ProbingSpec() | ControlSpec():
+            source, names = source_of(spec), spec.scores or spec.uses
+            tested = [_tested(source, name, spec.languages, split="test") for name in names]
+            languages = sum(count for count, _ in tested)
+            if isinstance(spec, ControlSpec):
+                return Work(languages=languages)
+            english = sum(size(source, name, split) for name in names for split in ("train", "dev"))
+            return Work(scored=english + sum(rows for _, rows in tested), languages=languages)
     return Work()

@@ -12,10 +12,10 @@ from random import Random
 
 from xstilts_core.examples import ChoiceExample
 from xstilts_core.mini.grammar import Sentence, chunk, passage
+from xstilts_core.mini.lexicon import STATIVE_VERBS, TIMES_WITHOUT_NEVER
 from xstilts_core.mini.makers.maker import Item, Maker, Setting
 from xstilts_core.mini.makers.variation import asked_about, question_roles
 from xstilts_core.mini.meaning import Entity, Fact, Meaning, persons
-from xstilts_core.mini.preferences import STATIVE_VERBS, TIMES_WITHOUT_NEVER
 from xstilts_core.mini.world import ATTRIBUTES, World, pretraining_world, vocabulary
 
 _TYPICAL, _UNUSUAL = 0.2, 0.05

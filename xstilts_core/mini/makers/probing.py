@@ -13,11 +13,10 @@ from random import Random
 from xstilts_core.errors import UsageError
 from xstilts_core.examples import PairExample
 from xstilts_core.mini.grammar import Sentence, detokenise, realise, sentence_text
-from xstilts_core.mini.lexicon import class_of
+from xstilts_core.mini.lexicon import TIMES_WITHOUT_NEVER, class_of
 from xstilts_core.mini.makers.maker import Item, Maker, Setting
 from xstilts_core.mini.makers.variation import altered, is_impossible, refronted
 from xstilts_core.mini.meaning import Event, Joined, Meaning, Token, persons
-from xstilts_core.mini.preferences import TIMES_WITHOUT_NEVER
 from xstilts_core.mini.world import World
 from xstilts_core.tasks import TASKS
 

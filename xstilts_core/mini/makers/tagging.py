@@ -1,6 +1,6 @@
 r"""Tagging: parts of speech (UDPOS), named entities (PAN-X) and CCG-like supertags.
 
-Held-out entities and lemmas (`preferences.HELD_OUT_LEMMAS`) occur only in dev and test. A supertag
+Held-out entities and lemmas (`lexicon.HELD_OUT_LEMMAS`) occur only in dev and test. A supertag
 states what a word combines with, and on which side: `X/Y` looks for a Y to its right, `X\Y` to its
 left (Steedman 2000). It follows from the roles, parts of speech and order of the words, so that one
 rule serves every language. Subjects and objects are NP, and a bare noun with a determiner beside it
@@ -14,10 +14,10 @@ from random import Random
 
 from xstilts_core.examples import TagsExample
 from xstilts_core.mini.grammar import Sentence, tokens_of
+from xstilts_core.mini.lexicon import HELD_OUT_LEMMAS
 from xstilts_core.mini.makers.maker import Item, Maker, Setting
 from xstilts_core.mini.makers.variation import question_roles
 from xstilts_core.mini.meaning import Entity, Fact, Joined, Token, concepts_of
-from xstilts_core.mini.preferences import HELD_OUT_LEMMAS
 from xstilts_core.mini.world import World
 
 _NOMINAL = ("NOUN", "PROPN", "PRON")

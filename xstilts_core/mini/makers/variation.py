@@ -4,9 +4,8 @@ what can be asked about an event."""
 from dataclasses import replace
 from random import Random
 
-from xstilts_core.mini.lexicon import class_of
+from xstilts_core.mini.lexicon import EXCLUSIVE_TIMES, STATIVE_VERBS, TIMES_WITHOUT_NEVER, class_of
 from xstilts_core.mini.meaning import Entity, Event, settled
-from xstilts_core.mini.preferences import EXCLUSIVE_TIMES, STATIVE_VERBS, TIMES_WITHOUT_NEVER
 from xstilts_core.mini.world import World, is_animal
 
 SOMEONE, SOMETHING, ANIMAL = Entity("someone"), Entity("something"), Entity("animal")

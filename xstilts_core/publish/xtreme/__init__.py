@@ -2,11 +2,9 @@
 evaluate.py): score a folder of predictions, or write one from a study.
 
 rules       tasks, languages, groups and the order of summation
-files       read and check a file of predictions or labels
 kinds       read, write and score each kind of file
 scores      score a folder of predictions against a folder of labels
-chosen      choose the runs of a study for a submission, and list what is missing
-submission  write the folder from a study's kept predictions
+submission  choose the runs of a study, and write the folder from their kept predictions
 """
 
 from xstilts_core.publish.xtreme.rules import RULES, XTREME, XTREME_R, Rules

@@ -1,43 +1,204 @@
 """The kinds of prediction files: read them, write them from a study's predictions, and score them
-by the evaluator's rules.
+by the evaluator's rules. A UsageError names file, line and expected content.
 
 Every score applies the evaluator's float operations in the evaluator's order, so that the last
 digit is the same.
 """
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from operator import add
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 from xstilts_core import metrics
-from xstilts_core.data.readers.text import wrong
-from xstilts_core.errors import UsageError
+from xstilts_core.data.readers.spans import Question, member, questions
+from xstilts_core.data.readers.text import parse_json, read_lines, read_text, wrong
+from xstilts_core.errors import UsageError, shown, unknown
 from xstilts_core.examples import SentenceExample
-from xstilts_core.publish.xtreme import files
 from xstilts_core.tasks import Task
 
 Scores = dict[str, float]
-Prediction = Mapping[str, Any]
-"""A line of a study's kept predictions: id, prediction."""
+
+# ---- reading
+
+_PAIR_SHAPE = "id TAB English id"
+_INDEX = re.compile(r"0|[1-9][0-9]{0,8}")
+
+
+def _read_labels(task: Task, path: Path, gold: Sequence[str] = ()) -> list[str]:
+    """Read a file with one label per line."""
+    labels = [line.strip() for line in read_lines(path)]
+    for number, label in enumerate(labels, start=1):
+        if label not in task.labels:
+            raise unknown("label", label, task.labels, f"{path}, line {number}")
+    return labels
+
+
+def _read_indices(task: Task, path: Path, gold: Sequence[str] = ()) -> list[str]:
+    """Read a file with one number per line: the index, from 0, of the line in the other language's
+    file that translates this line of the sorted English file.
+
+    gold: the labels, one for each line of both languages' files; empty: as many as in this file.
+    Raise UsageError for anything but the index of a line.
+    """
+    texts = [line.strip() for line in read_lines(path)]
+    for number, text in enumerate(texts, start=1):
+        if not _INDEX.fullmatch(text):
+            problem = (
+                f"{text[:40]!r} is not a line number: expected 0, 1, 2 ..., a line of the other "
+                "language's file, counted from 0"
+            )
+            raise wrong(path, number, problem)
+    numbers, last = list(map(int, texts)), len(gold or texts) - 1
+    if (highest := max(numbers)) > last:
+        lines = "lines are counted from 0"
+        hint = (
+            f"; this file counts them from 1: subtract 1 from every number, as {lines}"
+            if (min(numbers), highest) == (1, last + 1)
+            else ""
+        )
+        problem = (
+            f"{highest} is past the last line: expected 0 to {last}, as there are {last + 1} "
+            f"lines{hint or f' ({lines})'}"
+        )
+        raise wrong(path, numbers.index(highest) + 1, problem)
+    return texts
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
-    """The functions for one kind of file.
+class _Tagged:
+    """Tags by sentence, and the line number (from 1) on which each sentence begins."""
 
-    read: read and check a file of predictions. score: return metrics in percent for a task, a
-    language, a file of labels and a file of predictions. write: return the text of a file for a
-    study's predictions in one language; its second argument loads the test examples.
+    tags: list[list[str]]
+    lines: list[int]
+
+
+def _read_tags(task: Task | None, path: Path, gold: Sequence[Sequence[str]] = ()) -> _Tagged:
+    """Read a file with one tag per line and at least one blank line between sentences.
+
+    Legal are the tags of the task and those in `gold`; without a task, any tag without spaces.
     """
+    legal = {*task.labels}.union(*gold) if task else set()
+    tags: list[list[str]] = []
+    lines: list[int] = []
+    previous = ""
+    for number, tag in enumerate(map(str.strip, read_lines(path)), start=1):
+        if legal and tag and tag not in legal:
+            raise unknown("tag", tag, legal, f"{path}, line {number}")
+        if len(tag.split()) > 1:
+            raise wrong(path, number, f"{tag!r}: expected one tag, without a word")
+        if tag and not previous:
+            tags.append([])
+            lines.append(number)
+        if tag:
+            tags[-1].append(tag)
+        previous = tag
+    return _Tagged(tags, lines)
 
-    read: Callable[[Task, Path], Any]
-    score: Callable[[Task, str, Path, Path], Scores]
-    write: Callable[[Sequence[Prediction], Callable[[], Sequence[Any]]], str]
+
+def _read_pairs(task: Task, path: Path, once: bool = True) -> list[tuple[str, str]]:
+    """Read a file with one pair of sentence ids per line. once: raise UsageError for duplicates."""
+    line_numbers: dict[tuple[str, str], int] = {}
+    pairs = []
+    for number, line in enumerate(read_lines(path), start=1):
+        cells = tuple(line.strip().split("\t"))
+        if len(cells) != 2 or not all(cells):
+            raise wrong(path, number, f"{line[:60]!r}: expected {_PAIR_SHAPE}")
+        if once and cells in line_numbers:
+            raise wrong(
+                path,
+                number,
+                f"the pair {' '.join(cells)} is also on line {line_numbers[cells]}: "
+                "expected each once",
+            )
+        line_numbers.setdefault(cells, number)
+        pairs.append(cells)
+    return pairs
+
+
+def _read_choices(task: Task, path: Path, gold: Sequence[int] = ()) -> list[int]:
+    """Read a file with one JSON object per line, whose "label" is the index of a choice, 0 or 1."""
+    labels = []
+    for number, line in enumerate(read_lines(path), start=1):
+        row = parse_json(line, path, "an object with a label, 0 or 1", number)
+        label = row.get("label") if isinstance(row, dict) else None
+        if type(label) is not int or label not in (0, 1):
+            raise wrong(
+                path,
+                number,
+                f"label {shown(label)}: expected an object whose label is the number 0 or 1",
+            )
+        labels.append(label)
+    return labels
+
+
+def _read_object(path: Path, expected: str) -> dict[str, Any]:
+    """Read a JSON object; if it has the key "data", return the object under it."""
+    content = parse_json(read_text(path), path, expected)
+    content = content.get("data", content) if isinstance(content, dict) else content
+    if not isinstance(content, dict) or not content:
+        raise UsageError(
+            f"{path} holds {type(content).__name__ if content else 'no id'}: expected {expected}"
+        )
+    return content
+
+
+def _read_answers(task: Task, path: Path) -> dict[str, str]:
+    """Read the answer to each question id."""
+    expected = "one object, {question id: answer}"
+    answers = _read_object(path, expected)
+    for name, answer in answers.items():
+        if not isinstance(answer, str):
+            raise UsageError(
+                f"{path}: question {name!r} has the answer {shown(answer)}, which is not text: "
+                f"expected {expected}"
+            )
+    return answers
+
+
+def _read_questions(path: Path) -> dict[str, list[str]]:
+    """Read the right answers to each question id from a file in SQuAD's JSON format. The positions
+    of the answers are not checked."""
+    answers_by_id: dict[str, list[str]] = {}
+    for _, question in questions(path):
+        name = str(
+            member(question, "id", str, path, f"question {len(answers_by_id)} (counted from 0)")
+        )
+        location = Question(path, name)
+        answers = [
+            member(answer, "text", str, path, location)
+            for answer in member(question, "answers", list, path, location)
+        ]
+        if not any(answers):
+            raise UsageError(
+                f"{path}, {location}: no answer: expected labels (XTREME's own test files have "
+                "their answers removed)"
+            )
+        if name in answers_by_id:
+            raise UsageError(f"{path}, {location}: the id is in the file twice: expected each once")
+        answers_by_id[name] = answers
+    if not answers_by_id:
+        raise UsageError(f"{path} holds no question")
+    return answers_by_id
+
+
+def _read_rankings(task: Task, path: Path) -> dict[str, list[str]]:
+    """Read the ids for each query id: ranked with the best first, or the right ones in labels."""
+    expected = "one object, {id: [ids, best first]}"
+    rankings = _read_object(path, expected)
+    for name, ids in rankings.items():
+        if not isinstance(ids, list) or not all(isinstance(ranked_id, str) for ranked_id in ids):
+            raise UsageError(f"{path}: {name!r} has {shown(ids)}: expected {expected}")
+        if len(set(ids)) < len(ids):
+            raise UsageError(f"{path}: {name!r} has an id twice: expected {expected}, each once")
+    return rankings
+
+
+# ---- scoring
 
 
 def _require_same_count(
@@ -103,45 +264,12 @@ def _score_lines(
     return score
 
 
-def _read_labels(task: Task, path: Path, gold: Sequence = ()) -> list[str]:
-    return files.read_labels(path, task.labels)
-
-
-def _read_choices(task: Task, path: Path, gold: Sequence = ()) -> list[int]:
-    return files.read_choices(path)
-
-
-def _read_indices(task: Task, path: Path, gold: Sequence = ()) -> list[str]:
-    return files.read_indices(path, len(gold))
-
-
-def _write_labels(lines: Sequence[Prediction], examples: Callable[[], Sequence[Any]]) -> str:
-    return "".join(f"{line['prediction']}\n" for line in lines)
-
-
-def _write_choices(lines: Sequence[Prediction], examples: Callable[[], Sequence[Any]]) -> str:
-    return "".join(json.dumps({"label": line["prediction"]}) + "\n" for line in lines)
-
-
-def _write_indices(
-    lines: Sequence[Prediction], examples: Callable[[], Sequence[SentenceExample]]
-) -> str:
-    """Return a line per English sentence, stably sorted by code points as in XTREME
-    (utils_preprocess.py)."""
-    sentences = examples()
-    texts = {example.id: example.text for example in sentences}
-    others = [example.id for example in sentences if example.language != "en"]
-    indices = {name: number for number, name in enumerate(others)}
-    ordered = sorted(lines, key=lambda line: texts[line["id"]].strip())
-    return "".join(f"{indices[line['prediction']]}\n" for line in ordered)
-
-
 # ---- tags
 
 
 def _score_tags(task: Task, code: str, labels: Path, path: Path) -> Scores:
-    gold = files.read_tags(labels)
-    predicted = files.read_tags(path, {*task.labels}.union(*gold.tags))
+    gold = _read_tags(None, labels)
+    predicted = _read_tags(task, path, gold.tags)
     _require_same_count(gold.tags, predicted.tags, labels, path, "sentences", predicted.lines)
     for number, (right, guess) in enumerate(zip(gold.tags, predicted.tags, strict=True)):
         if len(right) != len(guess):
@@ -157,15 +285,11 @@ def _score_tags(task: Task, code: str, labels: Path, path: Path) -> Scores:
     return _f1_scores(hits, predicted_count, gold_count)
 
 
-def _write_tags(lines: Sequence[Prediction], examples: Callable[[], Sequence[Any]]) -> str:
-    return "\n".join("".join(f"{tag}\n" for tag in line["prediction"]) for line in lines)
-
-
 # ---- answers
 
 
 def _score_answers(task: Task, code: str, labels: Path, path: Path) -> Scores:
-    gold, predicted = files.read_questions(labels), files.read_answers(path)
+    gold, predicted = _read_questions(labels), _read_answers(task, path)
     _require_same_ids(gold, predicted, labels, path)
     guesses = [predicted[name] for name in gold]
     answers = list(gold.values())
@@ -178,20 +302,13 @@ def _score_answers(task: Task, code: str, labels: Path, path: Path) -> Scores:
     return {"exact_match": 100.0 * exact / len(gold), "f1": 100.0 * f1 / len(gold)}
 
 
-def _write_answers(lines: Sequence[Prediction], examples: Callable[[], Sequence[Any]]) -> str:
-    return (
-        json.dumps({line["id"]: line["prediction"] for line in lines}, ensure_ascii=False, indent=1)
-        + "\n"
-    )
-
-
 # ---- pairs of sentences
 
 
 def _score_pairs(task: Task, code: str, labels: Path, path: Path) -> Scores:
     """Score mined pairs. Most sentences have no translation, so ids that are in no gold pair are
     legal and unknown ids cannot be detected."""
-    gold, predicted = set(files.read_pairs(labels, once=False)), files.read_pairs(path, once=True)
+    gold, predicted = set(_read_pairs(task, labels, once=False)), _read_pairs(task, path)
     english = {right for _, right in gold}
     if swapped := next(
         (number for number, (left, _) in enumerate(predicted, start=1) if left in english), 0
@@ -199,22 +316,16 @@ def _score_pairs(task: Task, code: str, labels: Path, path: Path) -> Scores:
         raise wrong(
             path,
             swapped,
-            f"{predicted[swapped - 1][0]!r} is an English sentence: expected {files.PAIR_SHAPE}",
+            f"{predicted[swapped - 1][0]!r} is an English sentence: expected {_PAIR_SHAPE}",
         )
     return _f1_scores(len(gold.intersection(predicted)), len(predicted), len(gold))
-
-
-def _write_pairs(lines: Sequence[Prediction], examples: Callable[[], Sequence[Any]]) -> str:
-    return "".join(
-        f"{line['id']}\t{line['prediction']}\n" for line in lines if line["prediction"] is not None
-    )
 
 
 # ---- rankings
 
 
 def _score_rankings(task: Task, code: str, labels: Path, path: Path) -> Scores:
-    gold, predicted = files.read_rankings(labels), files.read_rankings(path)
+    gold, predicted = _read_rankings(task, labels), _read_rankings(task, path)
     _require_same_ids(gold, predicted, labels, path)
     if empty := next((name for name, right in gold.items() if not right), ""):
         raise UsageError(f"{labels}: {empty!r} has no right id: expected at least one")
@@ -222,26 +333,72 @@ def _score_rankings(task: Task, code: str, labels: Path, path: Path) -> Scores:
     return {"map@20": reduce(add, rows[:, 0].tolist()) / len(gold) * 100}
 
 
-KINDS: Mapping[str, Kind] = MappingProxyType(
-    {
-        "pair": Kind(_read_labels, _score_lines(_read_labels), _write_labels),
-        "choice": Kind(_read_choices, _score_lines(_read_choices), _write_choices),
-        "search": Kind(_read_indices, _score_lines(_read_indices), _write_indices),
-        "tagging": Kind(
-            lambda task, path: files.read_tags(path, task.labels), _score_tags, _write_tags
-        ),
-        "span": Kind(lambda task, path: files.read_answers(path), _score_answers, _write_answers),
-        "ranking": Kind(
-            lambda task, path: files.read_rankings(path), _score_rankings, _write_answers
-        ),
-        "mining": Kind(
-            lambda task, path: files.read_pairs(path, once=True), _score_pairs, _write_pairs
-        ),
-    }
-)
+# ---- writing
+
+
+def write(
+    task: Task, lines: Sequence[Mapping[str, Any]], examples: Callable[[], Sequence[Any]]
+) -> str:
+    """Return the text of a file for a study's predictions in one language. lines: kept predictions,
+    each with id and prediction. examples: loads the test examples."""
+    match _kind_name(task):
+        case "pair":
+            return "".join(f"{line['prediction']}\n" for line in lines)
+        case "choice":
+            return "".join(json.dumps({"label": line["prediction"]}) + "\n" for line in lines)
+        case "tagging":
+            return "\n".join("".join(f"{tag}\n" for tag in line["prediction"]) for line in lines)
+        case "mining":
+            pairs = [(line["id"], line["prediction"]) for line in lines]
+            return "".join(f"{left}\t{right}\n" for left, right in pairs if right is not None)
+        case "search":
+            return _indices(lines, examples())
+    answers = {line["id"]: line["prediction"] for line in lines}
+    return json.dumps(answers, ensure_ascii=False, indent=1) + "\n"
+
+
+def _indices(lines: Sequence[Mapping[str, Any]], sentences: Sequence[SentenceExample]) -> str:
+    """Return a line per English sentence, stably sorted by code points as in XTREME
+    (utils_preprocess.py)."""
+    texts = {example.id: example.text for example in sentences}
+    others = [example.id for example in sentences if example.language != "en"]
+    indices = {name: number for number, name in enumerate(others)}
+    ordered = sorted(lines, key=lambda line: texts[line["id"]].strip())
+    return "".join(f"{indices[line['prediction']]}\n" for line in ordered)
+
+
+# ---- the table of kinds
+
+
+class Kind(NamedTuple):
+    """The functions for one kind of file.
+
+    read: read and check a file of predictions. score: return metrics in percent for a task, a
+    language, a file of labels and a file of predictions.
+    """
+
+    read: Callable[..., Any]
+    score: Callable[[Task, str, Path, Path], Scores]
+
+
+_KINDS = {
+    "pair": Kind(_read_labels, _score_lines(_read_labels)),
+    "choice": Kind(_read_choices, _score_lines(_read_choices)),
+    "search": Kind(_read_indices, _score_lines(_read_indices)),
+    "tagging": Kind(_read_tags, _score_tags),
+    "span": Kind(_read_answers, _score_answers),
+    "ranking": Kind(_read_rankings, _score_rankings),
+    "mining": Kind(_read_pairs, _score_pairs),
+}
+
+
+def _kind_name(task: Task) -> str:
+    """Return the name of the kind for a task's format; retrieval is mining if its metric is F1,
+    else search."""
+    retrieval = "mining" if task.metric == "f1" else "search"
+    return retrieval if task.format == "retrieval" else task.format
 
 
 def kind_of(task: Task) -> Kind:
-    """Return the kind for a task's format; retrieval is mining if its metric is F1, else search."""
-    retrieval = "mining" if task.metric == "f1" else "search"
-    return KINDS[retrieval if task.format == "retrieval" else task.format]
+    """Return the kind for a task."""
+    return _KINDS[_kind_name(task)]

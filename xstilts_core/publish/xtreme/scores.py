@@ -1,7 +1,7 @@
 """Score a folder of predictions against a folder of labels, both with files
 <task>/test-<language>.<tsv|json|jsonl>."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ from xstilts_core.errors import UsageError
 from xstilts_core.publish.xtreme.kinds import kind_of
 from xstilts_core.publish.xtreme.rules import Rules, mean
 from xstilts_core.tasks import TASKS, Task
+from xstilts_core.wording.text import page
 
 # A task's score is its first metric in this list; for questions, the mean of exact match and F1.
 _MAIN_METRICS = ("f1", "accuracy", "map@20")
@@ -30,9 +31,11 @@ def score(rules: Rules, predictions: Path, labels: Path) -> dict[str, Any]:
                 f"the folder of {what} {folder} does not exist: expected one with a folder per "
                 f"task ({rules.tasks[0]}/ ...)"
             )
-    missing = {
-        name: lacking for name in rules.tasks if (lacking := _missing_reason(name, *folders))
+    absent = {
+        name: [str(folder / name) for folder in folders if not (folder / name).is_dir()]
+        for name in rules.tasks
     }
+    missing = {name: f"no folder {' and '.join(paths)}" for name, paths in absent.items() if paths}
     if len(missing) == len(rules.tasks):
         raise UsageError(
             f"nothing to score: {folders[0]} and {folders[1]} have no task of {rules.title} in "
@@ -44,26 +47,21 @@ def score(rules: Rules, predictions: Path, labels: Path) -> dict[str, Any]:
         for name in rules.tasks
         if name not in missing
     }
-    main_scores = {name: values["avg_metric"] for name, values in task_scores.items()}
+    means = {
+        group: None
+        if missing.keys() & set(names)
+        else mean([task_scores[name]["avg_metric"] for name in names])
+        for group, names in {**rules.groups, "overall": rules.tasks}.items()
+    }
     return {
         "benchmark": rules.name,
         "tasks": task_scores,
-        "groups": {
-            group: _mean_if_complete(main_scores, names) for group, names in rules.groups.items()
-        },
-        "overall": _mean_if_complete(main_scores, rules.tasks),
+        "groups": {group: means[group] for group in rules.groups},
+        "overall": means["overall"],
         "missing": missing,
-        "ignored": [path for folder in folders for path in unread(rules, folder, missing)],
+        "ignored": [path for folder in folders for path in _unread(rules, folder, missing)],
         "notes": list(rules.notes),
     }
-
-
-def _missing_reason(name: str, predictions: Path, labels: Path) -> str:
-    """Return why a task cannot be scored; "" if both folders have it."""
-    absent = [
-        str(folder / name) for folder in (predictions, labels) if not (folder / name).is_dir()
-    ]
-    return f"no folder {' and '.join(absent)}" if absent else ""
 
 
 def _score_task(rules: Rules, task: Task, predictions: Path, labels: Path) -> dict[str, Any]:
@@ -83,12 +81,7 @@ def _score_task(rules: Rules, task: Task, predictions: Path, labels: Path) -> di
     return {"languages": scores, **averages, "avg_metric": main}
 
 
-def _mean_if_complete(scores: Mapping[str, float], names: Sequence[str]) -> float | None:
-    """Return the mean of the tasks' scores; None if one is missing."""
-    return mean([scores[name] for name in names]) if all(name in scores for name in names) else None
-
-
-def unread(rules: Rules, folder: Path, missing: Mapping[str, str]) -> list[str]:
+def _unread(rules: Rules, folder: Path, missing: Mapping[str, str]) -> list[str]:
     """Return the unscored paths of a folder: unknown names, and tasks missing in the other one."""
     ignored = []
     for child in sorted(folder.iterdir()):
@@ -103,26 +96,4 @@ def unread(rules: Rules, folder: Path, missing: Mapping[str, str]) -> list[str]:
 def table(report: Mapping[str, Any], rules: Rules) -> str:
     """Return the report as text: a line per task, then the groups and the overall score, then
     missing tasks and ignored paths."""
-    rows = [("task", "languages", "score", "")]
-    for name, values in report["tasks"].items():
-        averages = {key: values[key] for key in sorted(values) if key.startswith("avg_")}
-        main = averages.pop("avg_metric")
-        metrics = [f"{key.removeprefix('avg_')} {value:.2f}" for key, value in averages.items()]
-        rows.append((name, str(len(values["languages"])), f"{main:.2f}", "  ".join(metrics)))
-    totals = {f"group {group}": value for group, value in report["groups"].items()}
-    for name, value in (totals | {"overall": report["overall"]}).items():
-        rows.append((name, "", "-" if value is None else f"{value:.2f}", ""))
-    first, second, third, _ = (max(map(len, column)) for column in zip(*rows, strict=True))
-    lines = [f"{rules.title}, in percent"]
-    lines += [
-        f"{name:<{first}}  {count:>{second}}  {score:>{third}}  {metrics}".rstrip()
-        for name, count, score, metrics in rows
-    ]
-    lines += [f"missing: {name} ({reason})" for name, reason in report["missing"].items()]
-    if report["missing"]:
-        lines.append(
-            f"no score (-) where a task is missing: {rules.title} averages over all tasks of a "
-            f"group, and over all {len(rules.tasks)}"
-        )
-    lines += [f"ignored: {path}" for path in report["ignored"]]
-    return "\n".join([*lines, *report["notes"]])
+    return page("official_scores.txt.j2", report=report, rules=rules)

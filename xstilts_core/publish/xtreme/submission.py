@@ -1,35 +1,128 @@
-"""Write a study's kept predictions as a submission, <task>/test-<language>.<tsv|json|jsonl>."""
+"""Write a study's kept predictions as a submission, <task>/test-<language>.<tsv|json|jsonl>: choose
+the runs, list what a complete submission lacks, write the files."""
 
 import gzip
 import json
-from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
+from xstilts_core import analysis, results
+from xstilts_core.analysis.choice import ONE
 from xstilts_core.data.readers.text import listing
 from xstilts_core.data.source import source_of
-from xstilts_core.errors import UsageError
-from xstilts_core.jobs.kept_runs import require_answers
-from xstilts_core.publish.xtreme.chosen import CHOSEN, Part, parts
-from xstilts_core.publish.xtreme.kinds import kind_of
-from xstilts_core.publish.xtreme.rules import RULES, Rules
+from xstilts_core.errors import UsageError, unknown
+from xstilts_core.publish.xtreme.kinds import kind_of, write
+from xstilts_core.publish.xtreme.rules import RULES
+from xstilts_core.results import RESULT
 from xstilts_core.study import Study
+from xstilts_core.study.spec import BASELINE, ControlSpec, Spec
+from xstilts_core.study.study_kinds import require_answers
 from xstilts_core.tasks import TASKS
 
+CHOSEN = "chosen"
 SHOWN = 4
 # Warnings by (source, task) about test items that differ from the official ones.
-_WARNINGS: Mapping[tuple[str, str], str] = MappingProxyType(
-    {
-        (
-            "hub",
-            "udpos",
-        ): "XTREME's own test files fuse multiword tokens (zum, del), but the hub's copy splits "
-        "them into words, so its tags do not match the official labels in languages with such "
-        "tokens. The source `files`, from UD's treebanks, fuses them too"
+_WARNINGS = {
+    ("hub", "udpos"): "XTREME's own test files fuse multiword tokens (zum, del), but the hub's "
+    "copy splits them into words, so its tags do not match the official labels in languages with "
+    "such tokens. The source `files`, from UD's treebanks, fuses them too"
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One task of a submission: its run (None if there is none) and its predictions by language.
+
+    lacking: the reasons why the part is incomplete.
+    """
+
+    task: str
+    recipe: str
+    spec: Spec | None
+    files: dict[str, Path]
+    lacking: tuple[str, ...]
+
+
+def recipes(study: Study, wish: str) -> dict[str, str]:
+    """Return a recipe for each target: `wish`, or for CHOSEN the best on the study's development
+    data (analysis/choice.py).
+
+    A target without development data, such as Tatoeba, takes the best recipe over the others.
+    """
+    if wish != CHOSEN:
+        if wish not in study.recipes:
+            raise unknown("recipe", wish, (CHOSEN, *study.recipes), study.file)
+        return dict.fromkeys(study.targets, wish)
+    frame = analysis.contenders(analysis.finished(study), study.controls)
+    if frame.empty or set(frame["recipe"]) == {BASELINE}:
+        return dict.fromkeys(study.targets, BASELINE)
+    draws, scores = analysis.gain_draws(frame), analysis.development(study)
+    table = analysis.choices(draws, scores)
+    if table.empty:
+        return dict.fromkeys(study.targets, BASELINE)
+    best_recipe = analysis.strategies(draws, scores).set_index("strategy").loc[ONE, "recipe"]
+    return {
+        **dict.fromkeys(study.targets, str(best_recipe)),
+        **dict(zip(table["task"], table["chosen"], strict=True)),
     }
-)
+
+
+def parts(study: Study, wish: str, seed: int | None) -> list[Part]:
+    """Return a part for each task of the study's benchmark, in the benchmark's order. Raise
+    UsageError for an unknown recipe or seed."""
+    number = study.seeds[0] if seed is None else seed
+    if number not in study.seeds:
+        raise UsageError(
+            f"seed {number} is not in {study.file}: legal: {', '.join(map(str, study.seeds))}"
+        )
+    by_target = recipes(study, wish)
+    return [
+        _part(study, name, by_target.get(name, ""), number) for name in RULES[study.benchmark].tasks
+    ]
+
+
+def _part(study: Study, name: str, recipe: str, seed: int) -> Part:
+    """Return one task's part, by the run of a recipe."""
+    # A control without a model runs once, for the first seed.
+    runs = [
+        spec
+        for spec in analysis.of_size(study).specs
+        if name in spec.scores
+        and spec.recipe == recipe
+        and (spec.seed == seed or isinstance(spec, ControlSpec))
+    ]
+    if not recipe or not runs:
+        reason = f"is not scored by recipe {recipe}" if recipe else "is not a target of the study"
+        return Part(name, recipe, None, {}, (reason,))
+    spec, state = runs[0], results.state(runs[0])
+    if state.state != "done":
+        reason = f" ({state.reason})" if state.reason else ""
+        folder = spec.folder.relative_to(study.root)
+        missing = f"has no finished run: {folder} is {state.state}{reason}"
+        return Part(name, recipe, None, {}, (missing,))
+    files, reasons = _predictions(spec, name), []
+    languages = RULES[study.benchmark].languages[name]
+    if missing_languages := [code for code in languages if code not in files]:
+        reasons.append(f"has no predictions of test data in {' '.join(missing_languages)}")
+    limit = getattr(spec, "test_examples", 0)
+    if limit := limit.get(name, 0) if isinstance(limit, dict) else limit:
+        reasons.append(f"was cut to {limit} test examples a language (test_examples)")
+    present = {code: files[code] for code in languages if code in files}
+    return Part(name, recipe, spec, present, tuple(reasons))
+
+
+def _predictions(spec: Spec, name: str) -> dict[str, Path]:
+    """Return the prediction files by language, for languages scored on test data. (Slices of real
+    data may be scored on development data.)"""
+    languages = {
+        score.language
+        for score in results.read(spec.folder / RESULT).scores
+        if (score.task, score.split) == (name, "test")
+    }
+    files = {code: spec.folder / "predictions" / f"{name}.{code}.jsonl.gz" for code in languages}
+    return {code: path for code, path in files.items() if path.is_file()}
 
 
 def write_submission(
@@ -43,10 +136,10 @@ def write_submission(
     """
     rules = RULES[study.benchmark]
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        holds = f"not empty (it holds {listing(out, '*')})" if out.is_dir() else "a file"
-        raise UsageError(f"{out} is {holds}: give a new folder")
+        content = f"not empty (it holds {listing(out, '*')})" if out.is_dir() else "a file"
+        raise UsageError(f"{out} is {content}: give a new folder")
     selected_parts = parts(study, recipe, seed)
-    missing_parts = [f"{part.task} {reason}" for part in selected_parts for reason in part.lacking]
+    missing_parts = _missing(selected_parts)
     if missing_parts and not incomplete:
         more = f"; and {len(missing_parts) - SHOWN} more" if len(missing_parts) > SHOWN else ""
         raise UsageError(
@@ -54,23 +147,27 @@ def write_submission(
             f"{'; '.join(missing_parts[:SHOWN])}{more} (--partial writes it as it is)"
         )
     texts = {
-        Path(part.task, rules.file(part.task, code)): text_of(part, code)
-        for part in selected_parts
-        for code in part.files
+        (part.task, code): _text_of(part, code) for part in selected_parts for code in part.files
     }
     if not texts:
         raise UsageError(
             f"{study.name} has no predictions of test data for {rules.title}: "
             f"{'; '.join(missing_parts[:SHOWN])}"
         )
-    for path, text in texts.items():
-        (out / path.parent).mkdir(parents=True, exist_ok=True)
-        (out / path).write_text(text, encoding="utf-8", newline="\n")
-    check(rules, selected_parts, out)
+    for (name, code), text in texts.items():
+        path = out / name / rules.file(name, code)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8", newline="\n")
+        kind_of(TASKS[name]).read(TASKS[name], path)
     return selected_parts
 
 
-def text_of(part: Part, code: str) -> str:
+def _missing(parts: list[Part]) -> list[str]:
+    """Return what is missing in a submission."""
+    return [f"{part.task} {reason}" for part in parts for reason in part.lacking]
+
+
+def _text_of(part: Part, code: str) -> str:
     """Return the official file of one language."""
     spec, task = part.spec, TASKS[part.task]
     lines = kept(part.files[code])
@@ -81,7 +178,7 @@ def text_of(part: Part, code: str) -> str:
             f"{part.files[code]}: question {numbered_id!r} has a number, because the source "
             "repeats its id: expected a source with unique ids"
         )
-    return kind_of(task).write(lines, partial(source_of(spec).load, part.task, "test", code))
+    return write(task, lines, partial(source_of(spec).load, part.task, "test", code))
 
 
 def kept(path: Path) -> list[dict[str, Any]]:
@@ -100,18 +197,9 @@ def kept(path: Path) -> list[dict[str, Any]]:
         ) from None
 
 
-def check(rules: Rules, found: list[Part], out: Path) -> None:
-    """Read every written file with the readers that `score` uses."""
-    for part in found:
-        task = TASKS[part.task]
-        for code in part.files:
-            kind_of(task).read(task, out / part.task / rules.file(part.task, code))
-
-
-def cautions(found: list[Part]) -> list[str]:
+def cautions(parts: list[Part]) -> list[str]:
     """Return what is missing in a submission, and warnings about its data."""
-    missing_parts = [f"{part.task} {reason}" for part in found for reason in part.lacking]
-    keys = [(part.spec.source, part.task) for part in found if part.spec and part.files]
-    return missing_parts + [
+    keys = [(part.spec.source, part.task) for part in parts if part.spec and part.files]
+    return _missing(parts) + [
         f"{name}: {_WARNINGS[source, name]}" for source, name in keys if (source, name) in _WARNINGS
     ]

@@ -33,7 +33,7 @@ from xstilts_core.report.figures.forest import (
     data_relations_figure,
     difference_plot,
     domain_differences,
-    estimate_rows,
+    forest,
     group_gains,
     language_panels,
 )
@@ -52,8 +52,8 @@ __all__ = [
     "data_relations_figure",
     "difference_plot",
     "domain_differences",
-    "estimate_rows",
     "finish",
+    "forest",
     "group_gains",
     "heat_map",
     "language_panels",

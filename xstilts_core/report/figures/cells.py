@@ -3,35 +3,34 @@ the only cue: each cell also has its number or word, and missing cells are hatch
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib import colormaps
 from matplotlib.axes import Axes
-from matplotlib.colors import Colormap, ListedColormap, Normalize, to_rgb
+from matplotlib.colors import Colormap, ListedColormap, Normalize
 from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 
-from xstilts_core.analysis.gains import AVERAGE, settled
+from xstilts_core.analysis.scores import AVERAGE, settled
 from xstilts_core.languages import LANGUAGES
-from xstilts_core.phases.learnt import MARK, marked
+from xstilts_core.phases.learnt import marked
 from xstilts_core.report.figures.style import (
     INK,
     NOTHING,
     PALE,
     NothingToDraw,
     PrintFigure,
-    bare,
     diverging,
+    ink_on,
     printed,
-    several,
 )
 from xstilts_core.study.spec import BASELINE
+from xstilts_core.wording.numbers import coefficient, ends, signed, told, typeset
 
-MINUS = "\N{MINUS SIGN}"
 _DASH = "\N{EN DASH}"
-_MOST_DECIMALS = 4
 _FIRST_STAGES = ("pretrain", "intermediate")
 _STATES = MappingProxyType(
     {
@@ -49,72 +48,6 @@ SIGNS = MappingProxyType(
 _NO_LABELS: Mapping[str, str] = MappingProxyType({})
 # In a larger table, insignificant numbers would hide the significant ones.
 _MOST_NUMBERED_CELLS = 150
-
-
-def signed(value: float, digits: int = 1) -> str:
-    """Format the value with its sign, such as +4.2, using a true minus sign; zero has no sign."""
-    text = f"{value:+.{digits}f}"
-    return text[1:] if float(text) == 0 else text.replace("-", MINUS)
-
-
-def whole(value: float) -> str:
-    """Format the value in whole points, with a true minus sign."""
-    return f"{round(value)}".replace("-", MINUS)
-
-
-def decimals(value: float, low: float, high: float) -> int:
-    """Return the number of decimals with which to print an interval.
-
-    It is 0 if whole points mislead nobody, else 1, or as many as are needed to keep 0 outside.
-    Whole points mislead if an end rounds to 0, or if the value with one decimal lies outside.
-    """
-    significant = low > 0 or high < 0
-    for digits in range(_MOST_DECIMALS):
-        ends = round(low, digits), round(high, digits)
-        if (digits == 0 and 0 not in ends and ends[0] <= round(value, 1) <= ends[1]) or (
-            digits > 0 and not (significant and 0 in ends)
-        ):
-            return digits
-    return _MOST_DECIMALS
-
-
-def interval(value: float, low: float, high: float) -> str:
-    """Format an interval in points, such as "1 to 7" or "−0.3 to 2.1" (see `decimals`)."""
-    digits = decimals(value, low, high)
-    return " to ".join(
-        f"{end:.{digits}f}".replace("-", MINUS) if round(end, digits) else f"{0:.{digits}f}"
-        for end in (low, high)
-    )
-
-
-def told(value: float, low: float, high: float, digits: int = 1) -> str:
-    """Format the value with its sign and `digits` decimals; with more if its interval excludes 0
-    but the value would round to 0."""
-    significant = low > 0 or high < 0
-    return signed(
-        value,
-        max(1, decimals(value, low, high)) if significant and round(value, digits) == 0 else digits,
-    )
-
-
-def _luminance(color: Sequence[float]) -> float:
-    """Return the relative luminance of an RGB color, from 0 to 1 (WCAG 2)."""
-    red, green, blue = (
-        c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in color[:3]
-    )
-    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
-
-
-def contrast(first: Sequence[float], second: Sequence[float]) -> float:
-    """Return the contrast of two RGB colors, from 1 to 21 (WCAG 2 requires 4.5 for small text)."""
-    dark, light = sorted((_luminance(first), _luminance(second)))
-    return (light + 0.05) / (dark + 0.05)
-
-
-def ink_on(color: Sequence[float]) -> str:
-    """Return "black" or "white", whichever has more contrast on the RGB color: at least 4.58. INK
-    instead of black would give less than 4.5 on some colors."""
-    return max(("black", "white"), key=lambda ink: contrast(to_rgb(ink), color))
 
 
 def scale(values: pd.Series) -> float:
@@ -198,7 +131,6 @@ def _name_cells(axes: Axes, columns: Sequence[str], rows: Sequence[str], turn: i
     axes.set_yticks(np.arange(len(rows)) + 0.5, rows, rotation=0, fontsize=size)
     axes.set(xlabel="", ylabel="", xlim=(0, len(columns)), ylim=(len(rows), 0))
     axes.tick_params(length=0, pad=2)
-    bare(axes)
 
 
 @printed
@@ -207,12 +139,12 @@ def heat_map(
     table: pd.DataFrame,
     baseline: pd.DataFrame | None = None,
     unlearnt: Collection[str] = (),
-) -> str:
+) -> dict[str, Any]:
     """Draw gains by recipe (rows) and target (columns), from `gain_table`. `baseline` adds a first
     row with the baseline's scores.
 
     Cells are bold with a border if the 95 % interval excludes 0. At full width, if the cells are
-    wide enough, the interval is printed below each number (`interval`); otherwise gains are in
+    wide enough, the interval is printed below each number (`ends`); otherwise gains are in
     whole points (`told`). Colors are centered at 0. Missing cells are hatched. unlearnt: recipes to
     mark.
     """
@@ -236,7 +168,7 @@ def heat_map(
         scores = baseline.reindex(columns=columns).iloc[0]
         gains = pd.concat([pd.DataFrame(0.0, [BASELINE], columns), gains])
         texts.loc[BASELINE] = [
-            _DASH if pd.isna(score) else f"{score:.1f}" if wide else whole(score)
+            _DASH if pd.isna(score) else f"{score:.1f}" if wide else typeset(score)
             for score in scores
         ]
         texts = texts.loc[gains.index]
@@ -254,7 +186,7 @@ def heat_map(
     axes.axvline(len(columns) - 1, color="white", linewidth=3)
     if baseline is not None:
         axes.axhline(1, color=INK, linewidth=0.6)
-    return f"{_gain_note(table, wide)} {_dagger_note(recipes, unlearnt)}"
+    return {"table": table, "unlearnt": unlearnt, "wide": wide}
 
 
 def _mark_estimate(
@@ -268,9 +200,14 @@ def _mark_estimate(
         text.set_fontsize(min(5.5, 22 / len(text.get_text())))
     elif np.isfinite(low):
         text.set_y(y - 0.14)
-        ends = interval(*estimate)
-        style = {"ha": "center", "va": "center", "color": ink, "fontsize": min(5, 56 / len(ends))}
-        axes.text(x, y + 0.25, ends, **style)
+        interval = ends(*estimate)
+        style = {
+            "ha": "center",
+            "va": "center",
+            "color": ink,
+            "fontsize": min(5, 56 / len(interval)),
+        }
+        axes.text(x, y + 0.25, interval, **style)
     if low > 0 or high < 0:
         text.set_fontweight("bold")
         axes.add_patch(
@@ -278,35 +215,8 @@ def _mark_estimate(
         )
 
 
-def _dagger_note(recipes: Sequence[str], unlearnt: Collection[str]) -> str:
-    """Explain the dagger if one of the recipes has it; otherwise return ""."""
-    return (
-        f"{MARK}: did not learn in phase 2 (English development data). "
-        if set(recipes) & set(unlearnt)
-        else ""
-    )
-
-
-def _gain_note(table: pd.DataFrame, wide: bool) -> str:
-    """Describe what was averaged, what the marks mean and what the intervals cover."""
-    filled = table.dropna(subset=["gain"])
-    sentences = [
-        f"Mean over languages and {several(filled['seeds'])}"
-        + ("." if wide else ", in whole points.")
-    ]
-    resampled_units = {name for name in filled.dropna(subset=["low"])["resampled"] if name}
-    over = f" over {resampled_units.pop()}" if len(resampled_units) == 1 else ""
-    mark_sentence = f"Boxed, bold: the 95 % interval{over} excludes 0."
-    sentences.append(mark_sentence if filled["low"].notna().any() else "No intervals: one seed.")
-    if wide and filled["low"].notna().any():
-        sentences.append("Below: that interval.")
-    if len(filled) < len(table):
-        sentences.append("Hatched: missing.")
-    return " ".join(sentences)
-
-
 @printed
-def baseline_scores(figure: PrintFigure, table: pd.DataFrame) -> str:
+def baseline_scores(figure: PrintFigure, table: pd.DataFrame) -> dict[str, Any]:
     """Draw the baseline's scores in percent, from `baseline_by_language`: a row per language, a
     column per target. Blank: the task does not have the language.
 
@@ -330,14 +240,13 @@ def baseline_scores(figure: PrintFigure, table: pd.DataFrame) -> str:
         for code in values.index
     ]
     _name_cells(axes, list(values), names)
-    return (
-        f"Score in percent (each task's primary metric), mean over {several(table['seeds'])}, "
-        "without an interval."
-    )
+    return {"table": table}
 
 
 @printed
-def status_grid(figure: PrintFigure, grid: pd.DataFrame, unlearnt: Collection[str] = ()) -> str:
+def status_grid(
+    figure: PrintFigure, grid: pd.DataFrame, unlearnt: Collection[str] = ()
+) -> dict[str, Any]:
     """Draw the state of the runs, from `run_grid`: a row per recipe, a column per stage.
 
     Each cell gives the counts in words; color and hatching show the worst state. Blank: the grid
@@ -369,36 +278,13 @@ def status_grid(figure: PrintFigure, grid: pd.DataFrame, unlearnt: Collection[st
             _hatch(axes, worst == index, hatch, color)
     names = [marked(name, unlearnt) for name in recipes]
     _name_cells(axes, stages, names)
-    return _dagger_note(recipes, unlearnt)
-
-
-def short(value: float) -> str:
-    """Format a coefficient with two decimals, a true minus sign and no leading zero: .75, −.13,
-    1."""
-    text = f"{abs(value):.2f}"
-    sign = "\N{MINUS SIGN}" if value < 0 and float(text) else ""
-    return sign + ("1" if text == "1.00" else text[1:])
-
-
-def span(counts: pd.Series) -> str:
-    """Return the smallest and the largest count as '22 to 30', or '28' if they are equal."""
-    low, high = int(counts.min()), int(counts.max())
-    return str(low) if low == high else f"{low} to {high}"
-
-
-def interval_note(table: pd.DataFrame) -> str:
-    """Return a sentence on where these coefficients' intervals are, or why there are none."""
-    return (
-        "95 % intervals: in the table."
-        if table["low"].notna().any()
-        else "No intervals: too few seeds or rows."
-    )
+    return {"table": grid, "unlearnt": unlearnt}
 
 
 @printed
 def correlation_map(
     figure: PrintFigure, table: pd.DataFrame, labels: Mapping[str, str] = _NO_LABELS
-) -> str:
+) -> dict[str, Any]:
     """Draw one cell per pair of tasks, from a table of correlations by one method (columns x y
     method estimate p_holm n).
 
@@ -425,30 +311,25 @@ def correlation_map(
     method = SIGNS.get(table["method"].iloc[0], table["method"].iloc[0])
     weak = estimates.where(~(p_values < LEVEL))
     # The gray layer comes first: its numbers are left out of a large table.
-    for text, _, _ in _draw_cells(axes, weak, short, 4.8, ListedColormap([NOTHING])):
+    for text, _, _ in _draw_cells(axes, weak, coefficient, 4.8, ListedColormap([NOTHING])):
         if len(table) <= _MOST_NUMBERED_CELLS:
             text.set_color(PALE)
         else:
             text.remove()
     significant = estimates.where(p_values < LEVEL)
-    _draw_cells(axes, significant, short, 4.8, diverging(), (-1, 1), method)
+    _draw_cells(axes, significant, coefficient, 4.8, diverging(), (-1, 1), method)
     _hatch(axes, estimates.isna() & counts.notna())
     names = [[labels.get(name, name) for name in side] for side in (across, down)]
     _name_cells(axes, *names, turn=90)
     gap = axes.axvline if figure.wide else axes.axhline
     gap(sum(name in x_tasks for name in y_tasks), color="white", linewidth=4)
-    missing = " Hatched: too few rows." if table["estimate"].isna().any() else ""
-    return (
-        f"{method} over n = {span(table.loc[table['estimate'].notna(), 'n'])} rows (recipe and "
-        f"run). Colored: p < {LEVEL} after Holm over the whole table. Gray: not distinguishable "
-        f"from 0. {interval_note(table)}{missing}"
-    )
+    return {"table": table, "method": method}
 
 
 @printed
 def transfer_map(
     figure: PrintFigure, table: pd.DataFrame, labels: Mapping[str, str] = _NO_LABELS
-) -> str:
+) -> dict[str, Any]:
     """Draw the mean over runs minus the baseline's mean, in points, from `transfer`. Hatched:
     missing.
 
@@ -459,7 +340,7 @@ def transfer_map(
         raise NothingToDraw("no recipe and baseline on the same task yet")
     recipes, tasks = list(dict.fromkeys(table["recipe"])), list(dict.fromkeys(table["task"]))
     gains = table.pivot(index="task", columns="recipe", values="gain").loc[tasks, recipes]
-    texts = gains.map(signed if figure.wide else whole, na_action="ignore")
+    texts = gains.map(signed if figure.wide else typeset, na_action="ignore")
     scores = table.drop_duplicates("task").set_index("task")["baseline"]
     texts["baseline, %"] = [_DASH if pd.isna(value) else f"{value:.1f}" for value in scores]
     figure.set_figheight(0.15 * len(tasks) + (1.35 if figure.wide else 1.5))
@@ -481,8 +362,4 @@ def transfer_map(
     for index, name in enumerate(tasks):
         if name == AVERAGE or (name in probing and tasks[index - 1] not in probing):
             axes.axhline(index, color="white", linewidth=3)
-    return (
-        f"Mean over n = {span(table.loc[table['gain'].notna(), 'runs'])} runs of a cell minus the "
-        f"baseline's mean, without an interval."
-        f"{' Hatched: missing.' if table['gain'].isna().any() else ''}"
-    )
+    return {"table": table}

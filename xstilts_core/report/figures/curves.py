@@ -5,17 +5,17 @@ import math
 from collections.abc import Mapping, Sequence
 from itertools import cycle
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import seaborn as sns
 import seaborn.objects as so
 from matplotlib.axes import Axes
-from matplotlib.lines import Line2D
 
-from xstilts_core.analysis.gains import AVERAGE
-from xstilts_core.analysis.performance import OWN
-from xstilts_core.report.figures.cells import SIGNS, interval_note, short
+from xstilts_core.analysis.abilities import OWN
+from xstilts_core.analysis.scores import AVERAGE
+from xstilts_core.report.figures.cells import SIGNS
 from xstilts_core.report.figures.style import (
     BLUE,
     FAINT,
@@ -26,14 +26,15 @@ from xstilts_core.report.figures.style import (
     PALETTE,
     NothingToDraw,
     PrintFigure,
-    bare,
     draw_objects,
+    gain_limits,
     legend_above,
+    legend_mark,
     panels,
     printed,
-    several,
 )
 from xstilts_core.study.spec import BASELINE
+from xstilts_core.wording.numbers import coefficient
 
 # Series differ in color, mark and line; mark and line still differ in a print without color.
 _SERIES = ((BLUE, "o", "-"), (ORANGE, "s", "--"), (GREEN, "^", "-."), (INK, "D", ":"))
@@ -43,13 +44,10 @@ _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "*", "h")
 _LABEL_WIDTH = 0.21
 _NO_LABELS: Mapping[str, str] = MappingProxyType({})
 _MOST_NAMED_POINTS = 40
-# Inches around the axes of the explorer's figures. Margins are fixed because these figures must
-# redraw at once when a control changes, and computing a layout takes longer than drawing.
-_LEFT, _RIGHT, _TOP, _LINE, _MARGIN = 0.5, 0.1, 0.1, 0.125, 0.03
 
 
 @printed
-def training_curves(figure: PrintFigure, log: pd.DataFrame) -> str:
+def training_curves(figure: PrintFigure, log: pd.DataFrame) -> dict[str, Any]:
     """Draw training loss by step from `training_log`, a panel per stage and a line per run. Dark:
     the baseline; light and dashed: other recipes."""
     lines = log.dropna(subset=["step", "loss"])
@@ -81,17 +79,18 @@ def training_curves(figure: PrintFigure, log: pd.DataFrame) -> str:
             ax=axes,
         )
         axes.grid(axis="y")
-        axes.set(ylim=(0, None), xlabel="", ylabel="")
+        # A loss that hardly changes would lie on the upper edge.
+        axes.set(ylim=(0, 1.05 * axes.dataLim.ymax), xlabel="", ylabel="")
         axes.locator_params(nbins=4)
-        bare(axes, "left", "bottom")
-    legend_above(figure, grid[0].get_legend().legend_handles, across=2)
-    grid[0].get_legend().remove()
+    _lift_legend(grid[0], across=2)
     figure.supylabel("training loss, by step", fontsize=7)
-    return ""
+    return {}
 
 
 @printed
-def size_curves(figure: PrintFigure, points: pd.DataFrame, lines: pd.DataFrame, across: str) -> str:
+def size_curves(
+    figure: PrintFigure, points: pd.DataFrame, lines: pd.DataFrame, across: str
+) -> dict[str, Any]:
     """Draw gains by size (logarithmic) with 95 % intervals and the fitted line with its band: a
     panel per target, their average first.
 
@@ -102,64 +101,48 @@ def size_curves(figure: PrintFigure, points: pd.DataFrame, lines: pd.DataFrame, 
     if gains.empty:
         raise NothingToDraw("no gains at any size yet")
     tasks = sorted(dict.fromkeys(gains["task"]), key=lambda name: name != AVERAGE)
-    series = list(dict.fromkeys(gains["series"]))
+    looks = dict(zip(dict.fromkeys(gains["series"]), cycle(_SERIES), strict=False))
     per_row = 3 if figure.wide else 2
     figure.set_figheight((1.6 if figure.wide else 1.35) * -(-len(tasks) // per_row) + 0.8)
-    bottom, top = _size_reach(gains)
+    bottom, top = gain_limits(gains["gain"], gains[["gain", "low", "high"]], gains["gain"])
     for axes, task in zip(panels(figure, tasks, per_row, sharey=True), tasks, strict=True):
-        _draw_curves(axes, gains[gains["task"] == task], lines[lines["task"] == task], series)
+        _draw_curves(axes, gains[gains["task"] == task], lines[lines["task"] == task], looks)
         axes.set_ylim(bottom, top)
     figure.supylabel("gain, points", fontsize=6.5)
-    if len(series) > 1:
-        legend_above(figure, _series_handles(series), across=4 if figure.wide else 2)
-    has_intervals = gains["low"].notna().any()
-    note = (
-        "Bars: 95 % intervals; line: least squares in log2, band: its 95 % interval"
-        if has_intervals
-        else "One seed: no interval"
-    )
+    if len(looks) > 1:
+        handles = [
+            legend_mark(name, mark, color, color, line)
+            for name, (color, mark, line) in looks.items()
+        ]
+        legend_above(figure, handles, across=4 if figure.wide else 2, handlelength=2)
     clipped = (gains["low"] < bottom).any() or (gains["high"] > top).any()
-    return (
-        f"Horizontal axis: {across}, logarithmic. {note}"
-        f"{'; intervals beyond the axis are clipped' if clipped else ''}. "
-        f"n = {len(gains)} gains over the baseline, {several(gains['seeds'])}."
-    )
-
-
-def _series_handles(series: Sequence[str]) -> list[Line2D]:
-    """Return legend entries with the mark and the line of each series."""
-    looks = [_SERIES[index % len(_SERIES)] for index in range(len(series))]
-    return [
-        Line2D([], [], color=color, marker=mark, linestyle=dash, markersize=3.2, label=name)
-        for name, (color, mark, dash) in zip(series, looks, strict=True)
-    ]
+    return {"table": gains, "across": across, "clipped": clipped}
 
 
 def _draw_curves(
-    axes: Axes, points: pd.DataFrame, lines: pd.DataFrame, series: Sequence[str]
+    axes: Axes, points: pd.DataFrame, lines: pd.DataFrame, looks: Mapping[str, Sequence[Any]]
 ) -> None:
-    """Draw the curves of one target. Marks of several series at one size are side by side."""
-    colors, marks, dashes = (
-        {name: _SERIES[index % len(_SERIES)][part] for index, name in enumerate(series)}
-        for part in range(3)
-    )
-    shift = {name: 2 ** (0.12 * (i - (len(series) - 1) / 2)) for i, name in enumerate(series)}
-    axes.axhline(0, color=INK, linewidth=0.6)
-    looks = {"color": colors, "marker": marks, "linestyle": dashes}
-    if len(lines):
-        # The columns of an empty table are not numeric.
-        fits = lines.astype(dict.fromkeys(("size", "gain", "low", "high"), float))
-        plot = so.Plot(fits, x="size", y="gain", color="series").scale(**looks)
-        plot = plot.add(so.Line(linewidth=0.9), linestyle="series", legend=False)
-        if fits["low"].notna().any():
-            plot = plot.add(so.Band(alpha=0.13), ymin="low", ymax="high", legend=False)
-        draw_objects(axes, plot)
+    """Draw the curves of one target. Marks of several series at one size are side by side.
+
+    looks: the color, mark and line of each series.
+    """
+    parts = zip(*looks.values(), strict=True)
+    scales = [dict(zip(looks, part, strict=True)) for part in parts]
+    middle = (len(looks) - 1) / 2
+    shift = {name: 2 ** (0.12 * (index - middle)) for index, name in enumerate(looks)}
     marked = points.assign(size=points["size"] * points["series"].map(shift))
-    plot = so.Plot(marked, x="size", y="gain", color="series").scale(**looks)
-    if marked["low"].notna().any():
-        plot = plot.add(so.Range(linewidth=0.8), ymin="low", ymax="high", legend=False)
+    # The columns of an empty table are not numeric.
+    fits = lines.astype(dict.fromkeys(("size", "gain", "low", "high"), float))
+    plot = so.Plot().scale(**dict(zip(("color", "marker", "linestyle"), scales, strict=True)))
+    shared = {"x": "size", "y": "gain", "color": "series", "legend": False}
+    if len(fits):
+        plot = plot.add(so.Line(linewidth=0.9), data=fits, linestyle="series", **shared)
+    for table, mark in ((fits, so.Band(alpha=0.13)), (marked, so.Range(linewidth=0.8))):
+        if table["low"].notna().any():
+            plot = plot.add(mark, data=table, ymin="low", ymax="high", **shared)
     dot = so.Dot(pointsize=3.2, edgewidth=0.3, edgecolor=INK, artist_kws={"zorder": 3})
-    draw_objects(axes, plot.add(dot, marker="series", legend=False))
+    axes.axhline(0, color=INK, linewidth=0.6)
+    draw_objects(axes, plot.add(dot, data=marked, marker="series", **shared))
     axes.set_xscale("log", base=2)
     axes.tick_params(labelsize=6, length=1.5, pad=1, labelbottom=True)
     sizes = sorted(set(points["size"]))
@@ -180,27 +163,13 @@ def _spaced(sizes: list[float]) -> list[str]:
     return labels[::-1]
 
 
-def _size_reach(points: pd.DataFrame) -> tuple[float, float]:
-    """Return the ends of the gain axis, which covers 0, all gains, and only as much of the
-    intervals as does not flatten the gains.
-
-    With two seeds, an interval can be ten times as wide as all gains together.
-    """
-    low, high = min(points["gain"].min(), 0.0), max(points["gain"].max(), 0.0)
-    room = max(high - low, 2.0)
-    bottom, top = points["low"].min(), points["high"].max()
-    bottom = low if pd.isna(bottom) else max(bottom, low - room)
-    top = high if pd.isna(top) else min(top, high + room)
-    return min(bottom, low) - 0.06 * room, max(top, high) + 0.06 * room
-
-
 @printed
 def own_scores(
     figure: PrintFigure,
     frame: pd.DataFrame,
     table: pd.DataFrame,
     labels: Mapping[str, str] = _NO_LABELS,
-) -> str:
+) -> dict[str, Any]:
     """Draw an intermediate task's own score against the gain, one point per recipe, with a panel
     per target and one for their average.
 
@@ -226,11 +195,7 @@ def own_scores(
         axes.margins(0.12)
     figure.supylabel("gain, points", fontsize=6.5)
     method = SIGNS.get(table["method"].iloc[0], table["method"].iloc[0]) if len(table) else ""
-    return (
-        "Horizontal axis: the intermediate task's own score in percent. "
-        f"A point per recipe, mean over its runs; n = {len(frame)}. "
-        f"{method} and p after Holm over the panels. {interval_note(table)}"
-    )
+    return {"table": table, "method": method, "count": len(frame)}
 
 
 def _verdict(correlations: pd.DataFrame, name: str) -> str:
@@ -239,12 +204,7 @@ def _verdict(correlations: pd.DataFrame, name: str) -> str:
         return "too few recipes"
     estimate, p_value = correlations.loc[name, ["estimate", "p_holm"]]
     p_text = "< .01" if p_value < 0.01 else f"= {p_value:.2f}".replace("0.", ".", 1)
-    return f"{short(estimate)}, p {p_text}"
-
-
-def _written(text: object) -> str:
-    """Escape dollar signs so that matplotlib does not read a name as a formula."""
-    return str(text).replace("$", r"\$")
+    return f"{coefficient(estimate)}, p {p_text}"
 
 
 def _looks(names: Sequence[str]) -> dict[str, object]:
@@ -255,34 +215,6 @@ def _looks(names: Sequence[str]) -> dict[str, object]:
     return {"palette": palette, "markers": markers, "hue_order": names, "style_order": names}
 
 
-def _axes_with_margins(
-    figure: PrintFigure, height: float, below: float, right: float = _RIGHT
-) -> Axes:
-    """Return one pair of axes of this height. `below` and `right` are the inches kept free below
-    the axes and to their right."""
-    full, width = height + below + _TOP, figure.get_figwidth()
-    figure.set_layout_engine(None)
-    figure.set_figheight(full)
-    axes = figure.add_axes(
-        (_LEFT / width, below / full, 1 - (_LEFT + right) / width, height / full)
-    )
-    axes.grid()
-    bare(axes, "left", "bottom")
-    return axes
-
-
-def _make_room(axes: Axes) -> None:
-    """Move the left side of the axes so that y's label and numbers fit, however wide they are.
-
-    Call it last, because it measures what has been drawn.
-    """
-    figure, box = axes.get_figure(root=True), axes.get_position()
-    overhang = _MARGIN - axes.yaxis.get_tightbbox().x0 / figure.dpi
-    if overhang > 0:
-        shift = overhang / figure.get_figwidth()
-        axes.set_position((box.x0 + shift, box.y0, box.width - shift, box.height))
-
-
 @printed
 def run_curves(
     figure: PrintFigure, log: pd.DataFrame, runs: Sequence[str], value: str = "loss"
@@ -291,9 +223,9 @@ def run_curves(
     lines = log[log["run"].isin(runs)].dropna(subset=["step", value])
     if lines.empty:
         raise NothingToDraw(f"no {value} in the logs of the chosen runs")
-    lines = lines.assign(run=lines["run"].map(_written))
-    names = [name for name in map(_written, runs) if (lines["run"] == name).any()]
-    axes = _axes_with_margins(figure, 2.5 if figure.wide else 2.1, 0.45 + _LINE * len(names))
+    names = [name for name in runs if (lines["run"] == name).any()]
+    figure.set_figheight((2.9 if figure.wide else 2.5) + 0.125 * len(names))
+    axes = figure.add_subplot()
     few = lines.groupby("run").size().max() < 30
     sns.lineplot(
         lines,
@@ -308,16 +240,15 @@ def run_curves(
         | ({"markersize": 3.5, "markeredgewidth": 0} if few else {"markers": False}),
     )
     axes.set(xlabel="optimizer step", ylabel=value.replace("_", " "))
-    _make_room(axes)
-    _move_legend(axes, "lower left", fontsize=6.5 if figure.wide else 5.5)
+    axes.grid()
+    _lift_legend(axes, across=1, fontsize=6.5 if figure.wide else 5.5)
 
 
-def _move_legend(axes: Axes, loc: str, **style: object) -> None:
-    """Move the legend that seaborn put into a panel to a corner of the figure."""
+def _lift_legend(axes: Axes, across: int, **style: object) -> None:
+    """Move the legend that seaborn put into a panel out of it: a point can lie anywhere there."""
     handles = axes.get_legend().legend_handles
     axes.get_legend().remove()
-    style = {"frameon": False, "borderpad": 0.2, "labelspacing": 0.25} | style
-    axes.figure.legend(handles=handles, loc=loc, **style)
+    legend_above(axes.figure, handles, across=across, handlelength=2, **style)
 
 
 @printed
@@ -329,18 +260,17 @@ def scatter(
     colors: pd.Series | None = None,
     labels: bool = True,
     note: str = "",
-) -> str:
+) -> dict[str, Any]:
     """Draw two columns of a table, one point per row that has both values. colors: a group for each
     row. labels: write the rows' names beside the points."""
     rows = pd.DataFrame({"x": table[x], "y": table[y]}).dropna()
     if rows.empty:
         raise NothingToDraw("no row has both values")
     grouped = colors is not None
-    rows["group"] = colors.reindex(rows.index).fillna("unknown").map(_written) if grouped else ""
+    rows["group"] = colors.reindex(rows.index).fillna("unknown") if grouped else ""
     names = list(dict.fromkeys(rows["group"]))
-    below = 0.6 if figure.wide else 0.6 + _LINE * (1 + grouped * -(-len(names) // 2))
-    right = 1.25 if figure.wide and grouped else _RIGHT
-    axes = _axes_with_margins(figure, 3.1 if figure.wide else 2.4, below, right)
+    figure.set_figheight(3.8 if figure.wide else 3.1)
+    axes = figure.add_subplot()
     sns.scatterplot(
         rows,
         x="x",
@@ -358,15 +288,13 @@ def scatter(
         for label, row in rows.iterrows():
             text = ", ".join(map(str, label)) if isinstance(label, tuple) else str(label)
             place = {"xytext": (3, 3), "textcoords": "offset points"}
-            axes.annotate(_written(text), (row["x"], row["y"]), fontsize=5.5, **place)
-    axes.set(xlabel=_written(x), ylabel=_written(y))
+            axes.annotate(text, (row["x"], row["y"]), fontsize=5.5, **place)
+    axes.set(xlabel=x, ylabel=y)
     axes.margins(0.12)
-    _make_room(axes)
+    axes.grid()
     if grouped:
-        below_axes = {"bbox_to_anchor": (0, 0.3 / figure.get_figheight()), "ncols": 2}
-        corner = ("upper right", {}) if figure.wide else ("lower left", below_axes)
-        _move_legend(axes, corner[0], columnspacing=1, **corner[1])
-    return note
+        _lift_legend(axes, across=6 if figure.wide else 2)
+    return {"text": note}
 
 
 @printed
@@ -386,28 +314,16 @@ def sentence_map(
     """
     wide, titles = figure.wide, list(points)
     down, across = (1, len(titles) + 1) if wide else (len(titles) + 1, 1)
-    bottom = 0.45 + _LINE * (len(titles) if wide else len(titles) + -(-len(languages) // 5))
-    height = bottom + (2.0 if wide else 2.3 * down - 0.2)
-    figure.set_layout_engine(None)
-    figure.set_figheight(height)
+    figure.set_figheight(2.7 if wide else 2.3 * down + 0.5)
     grid = figure.subplots(down, across, squeeze=False).ravel()
-    margins = (
-        {"left": 0.04, "right": 0.99, "wspace": 0.3}
-        if wide
-        else {"left": 0.17, "right": 0.97, "hspace": 0.3}
-    )
-    figure.subplots_adjust(top=1 - 0.2 / height, bottom=bottom / height, **margins)
     for axes, title in zip(grid, titles, strict=False):
         _draw_sentences(axes, points[title], languages, legend=axes is grid[0])
-        axes.set_title(_written(title), pad=3)
+        axes.set_title(title, pad=3)
         axes.set_xlabel(axes_names[0], labelpad=1)
         axes.set_ylabel(axes_names[1], labelpad=1)
     _draw_accuracy(grid[-1], accuracy, layer)
-    corner = (0, 0 if wide else (0.03 + _LINE * len(titles)) / height)
-    columns = {"ncols": 10 if wide else 5, "handletextpad": 0.1, "columnspacing": 0.9}
-    _move_legend(grid[0], "lower left", bbox_to_anchor=corner, **columns)
-    # The legend is outside the panel because points can lie anywhere in it.
-    _move_legend(grid[-1], "lower right" if wide else "lower left")
+    _lift_legend(grid[0], across=10 if wide else 5, loc="outside lower left")
+    _lift_legend(grid[-1], across=4 if wide else 1)
 
 
 def _draw_sentences(axes: Axes, points: np.ndarray, languages: Sequence[str], legend: bool) -> None:
@@ -427,19 +343,15 @@ def _draw_sentences(axes: Axes, points: np.ndarray, languages: Sequence[str], le
     cloud = {"x": "x", "y": "y", "hue": "code", "style": "code"}
     sns.scatterplot(rows, ax=axes, **cloud, **style, **_looks(list(languages)))
     axes.set(xticks=[], yticks=[])
-    bare(axes, "left", "bottom")
 
 
 def _draw_accuracy(axes: Axes, accuracy: Mapping[str, np.ndarray], layer: int) -> None:
     """Draw a line per encoder with the mean over the languages other than English, and a vertical
     line at the layer shown in the other panels."""
-    means = pd.DataFrame(
-        {_written(title): table[:, 1:].mean(axis=1) for title, table in accuracy.items()}
-    )
+    means = pd.DataFrame({title: table[:, 1:].mean(axis=1) for title, table in accuracy.items()})
     looks = _looks(list(means))
     sns.lineplot(means, markersize=3.5, markeredgewidth=0, ax=axes, **looks)
     axes.axvline(layer, color=GRAY, linewidth=0.6, linestyle=":")
     axes.set(ylim=(0, 102), xlabel="layer", ylabel="nearest neighbor right, %", xticks=means.index)
     axes.set_title("retrieval from English", pad=3)
     axes.grid()
-    bare(axes, "left", "bottom")

@@ -15,6 +15,7 @@ from xstilts_core.files.paths import home
 from xstilts_core.report.figures.style import DOTS, PrintFigure, look
 from xstilts_core.results import RESULT, write_text
 from xstilts_core.study import Study
+from xstilts_core.wording.text import page
 
 KINDS = ("pdf", "svg", "png")
 _TABLES = ("csv", "tex")
@@ -51,21 +52,6 @@ _LONG_CELL = 50
 _MINUS_SIGN = re.compile(r"(?<![\w.$])-(?=\d)")
 # Characters that fit on a line of an upright page.
 _LINE_CHARACTERS = 110
-_HEAD = r"""\documentclass[10pt]{article}
-\usepackage[T1]{fontenc}
-% Outline fonts instead of bitmaps, if they are installed.
-\IfFileExists{lmodern.sty}{\usepackage{lmodern}}{}
-\usepackage[utf8]{inputenc}
-\usepackage[a4paper,margin=25mm]{geometry}
-\usepackage{booktabs}
-\usepackage{graphicx}
-\usepackage{rotating}
-\sloppy
-% {table}{height}: shrink a table that is wider than the line or taller than the height.
-\newcommand{\fitted}[2]{%
-  \resizebox*{!}{\ifdim\totalheight>#2 #2\else\totalheight\fi}{%
-    \resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{\input{#1}}}}
-"""
 
 
 def report_folder(study: Study, notebook: str, folder: str = "") -> Path:
@@ -130,27 +116,18 @@ def save_table(frame: pd.DataFrame, folder: Path, name: str, digits: int = 1) ->
     table = frame.reset_index() if frame.index.name else frame
     paths = [folder / f"{_check_name(name)}.{kind}" for kind in _TABLES]
     write_text(paths[0], table.to_csv(index=False))
-    numeric = [
-        pd.api.types.is_numeric_dtype(kind) and not pd.api.types.is_bool_dtype(kind)
-        for kind in table.dtypes
-    ]
-    head = " & ".join(latex(column, digits) for column in table.columns)
-    body = [
+    numbers = set(table.select_dtypes("number"))
+    lengths = {key: text.str.len().max() for key, text in table.astype(str).items()}
+    kinds = {key: "p{50mm}" if lengths[key] > _LONG_CELL else "l" for key in table}
+    columns = "".join("r" if key in numbers else kinds[key] for key in table)
+    head, *body = (
         " & ".join(latex(value, digits) for value in row) + r" \\"
-        for row in table.itertuples(index=False, name=None)
-    ]
-    long = [
-        not number and table[name].astype(str).str.len().max() > _LONG_CELL
-        for name, number in zip(table.columns, numeric, strict=True)
-    ]
-    columns = "".join(
-        "r" if number else "p{50mm}" if broken else "l"
-        for number, broken in zip(numeric, long, strict=True)
+        for row in (table.columns, *table.itertuples(index=False, name=None))
     )
     lines = [
         rf"\begin{{tabular}}{{{columns}}}",
         r"\toprule",
-        head + r" \\",
+        head,
         r"\midrule",
         *body,
         r"\bottomrule",
@@ -173,37 +150,23 @@ def save_document(
     pictures: name of a figure saved there -> its caption. note: the numbers' origin, below the
     title.
     """
-    lines = [
-        _HEAD,
-        rf"\title{{{latex(title, 1)}}}",
-        r"\author{}",
-        r"\date{}",
-        r"\begin{document}",
-        r"\maketitle",
-        "",
-        latex(note, 1),
-        "",
-    ]
+    floats = []
     for name, table in tables.items():
         save_table(table.frame, folder, name)
-        cells = {column: table.frame[column].astype(str).str.len() for column in table.frame}
-        length = sum(3 + max([len(str(column)), *cells[column]]) for column in cells)
+        texts = [table.frame[column].astype(str) for column in table.frame]
+        length = sum(3 + max([len(text.name), *text.str.len()]) for text in texts)
         upright = length <= _LINE_CHARACTERS
-        height = r"0.85\textheight" if upright else r"0.85\textwidth"
-        body = [r"\small", rf"\fitted{{{name}}}{{{height}}}"]
-        kind = "table" if upright else "sidewaystable"
-        lines += _environment(kind, body, table.caption, f"tab:{name}")
-    for name, text in pictures.items():
-        lines += _environment("figure", [rf"\includegraphics{{{name}}}"], text, f"fig:{name}")
+        kind, height = ("table", r"\textheight") if upright else ("sidewaystable", r"\textwidth")
+        body = rf"\small\fitted{{{name}}}{{0.85{height}}}"
+        floats.append((kind, body, latex(table.caption, 1), f"tab:{name}"))
+    floats += [
+        ("figure", rf"\includegraphics{{{name}}}", latex(caption, 1), f"fig:{name}")
+        for name, caption in pictures.items()
+    ]
+    text = page("paper.tex.j2", title=latex(title, 1), note=latex(note, 1), floats=floats)
     path = folder / "paper.tex"
-    write_text(path, "\n".join([*lines, r"\end{document}", ""]))
+    write_text(path, f"{text}\n")
     return path
-
-
-def _environment(kind: str, body: list[str], caption: str, label: str) -> list[str]:
-    """Return the lines of a float: `kind` is table, sidewaystable or figure."""
-    ending = [rf"\caption{{{latex(caption, 1)}}}", rf"\label{{{label}}}"]
-    return [rf"\begin{{{kind}}}[htbp]", r"\centering", *body, *ending, rf"\end{{{kind}}}", ""]
 
 
 def finish(folder: Path, notebook: str, answer: str = "") -> dict[str, object]:

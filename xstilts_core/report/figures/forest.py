@@ -4,23 +4,24 @@ contrasts, claims, controls. Filled: the interval excludes 0."""
 import textwrap
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 import pandas as pd
+import seaborn as sns
 import seaborn.objects as so
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.markers import MarkerStyle
 from matplotlib.patches import Patch
 
+from xstilts_core.analysis.claims import CONTRADICTED, NOT_MEASURED, SUPPORTED, UNDECIDED
 from xstilts_core.analysis.contrast import SEMANTIC, SYNTACTIC
 from xstilts_core.analysis.controls import strongest
 from xstilts_core.analysis.domains import LESS_GENERAL, LESS_OTHER, OWN
-from xstilts_core.analysis.gains import AVERAGE
 from xstilts_core.analysis.groups import ALL, GROUPS, LANGUAGE
-from xstilts_core.analysis.verdicts import CONTRADICTED, NOT_MEASURED, SUPPORTED, UNDECIDED
+from xstilts_core.analysis.scores import AVERAGE
 from xstilts_core.languages import LANGUAGES
-from xstilts_core.report.figures.cells import MINUS, signed, whole
 from xstilts_core.report.figures.style import (
     BLUE,
     FAINT,
@@ -30,15 +31,15 @@ from xstilts_core.report.figures.style import (
     ORANGE,
     NothingToDraw,
     PrintFigure,
-    bare,
     draw_objects,
+    gain_limits,
     legend_above,
+    legend_mark,
     panels,
     printed,
-    several,
-    spread,
 )
 from xstilts_core.study.spec import BASELINE
+from xstilts_core.wording.numbers import MINUS, signed, typeset
 
 NEUTRAL = "#555555"
 _BAND = "#e8e8e8"
@@ -75,12 +76,6 @@ _SCRIPTS = {"Latin": "o", "Cyrillic": "s", "Devanagari": "^", "Han": "D", "Arabi
 _OTHER_SCRIPT = "P"
 
 
-def _handle(label: str, marker: str, color: str, face: str, line: str = "") -> Line2D:
-    """Return a legend entry that looks like an estimate."""
-    style = {"markerfacecolor": face, "markersize": 4, "markeredgewidth": 0.9}
-    return Line2D([], [], linestyle=line, marker=marker, color=color, label=label, **style)
-
-
 def draw_estimates(
     axes: Axes, rows: pd.DataFrame, labels: Sequence[str] = (), size: float = 3.6
 ) -> None:
@@ -112,14 +107,14 @@ def draw_estimates(
         axes.set_ylim(len(labels) - 0.4, -0.6)
     axes.grid(axis="x")
     axes.tick_params(axis="y", length=0)
-    bare(axes, "bottom")
+    sns.despine(ax=axes, left=True)
 
 
-def _forest(figure: PrintFigure, table: pd.DataFrame, title: str, mention: str) -> str:
+def _forest(figure: PrintFigure, table: pd.DataFrame, title: str) -> dict[str, Any]:
     """Draw a panel per `panel` and a row per (`group`, `row`), in the order of the table, with
     columns value low high seeds. Rows without a value are left empty.
 
-    title: the quantity, without its unit. mention: the table that has the numbers.
+    title: the quantity, without its unit.
     """
     known = table.dropna(subset=["value"])
     if known.empty:
@@ -148,30 +143,18 @@ def _forest(figure: PrintFigure, table: pd.DataFrame, title: str, mention: str) 
                 axes.axhline(y - 0.5, color="#bdbdbd", linewidth=0.4, zorder=0)
     title = f"{title}, points" if figure.wide else textwrap.fill(f"{title}, points", 50)
     figure.suptitle(title, x=0.01, ha="left", fontsize=8 if figure.wide else 6.5)
-    filled = "; filled: it excludes 0" if known["low"].notna().any() else ""
-    return (
-        f"Dot: the mean; {spread(known, 'bar')}{filled}; blue: above 0, orange: below 0. "
-        f"n = {len(known)} differences. {mention}"
-    )
+    return {"rows": known}
 
 
 @printed
-def estimate_rows(figure: PrintFigure, table: pd.DataFrame, title: str, note: str) -> str:
-    """Draw `value` in points with its interval from `low` to `high`: a panel per `panel`, a row per
-    `row`, in the order of the table."""
-    names, labels = (list(dict.fromkeys(table[name])) for name in ("panel", "row"))
-    figure.set_figheight(0.15 * len(labels) + 1.15)
-    sharing = {"sharex": True, "sharey": True}
-    for axes, name in zip(panels(figure, names, len(names), **sharing), names, strict=True):
-        rows = table[table["panel"] == name]
-        draw_estimates(axes, rows.assign(y=rows["row"].map(labels.index)), labels)
-        axes.set_title(textwrap.fill(name, 26 if figure.wide else 12), pad=3, fontsize=6)
-    figure.suptitle(f"{title}, points", x=0.01, ha="left", fontsize=8 if figure.wide else 6.5)
-    return note
+def forest(figure: PrintFigure, table: pd.DataFrame, title: str) -> dict[str, Any]:
+    """Draw differences of any kind with their intervals, for a question of one's own; `_forest` has
+    the columns."""
+    return _forest(figure, table, title)
 
 
 @printed
-def contrast_rows(figure: PrintFigure, table: pd.DataFrame) -> str:
+def contrast_rows(figure: PrintFigure, table: pd.DataFrame) -> dict[str, Any]:
     """Draw a row per contrast, from `contrasts`, with its 95 % interval; the planned contrast comes
     first, in bold."""
     rows = table.dropna(subset=["points"])
@@ -184,13 +167,13 @@ def contrast_rows(figure: PrintFigure, table: pd.DataFrame) -> str:
         panel="",
         value=rows["points"],
     )
-    note = _forest(figure, rows, f"gain of {SYNTACTIC} less {SEMANTIC} recipes", "")
+    values = _forest(figure, rows, f"gain of {SYNTACTIC} less {SEMANTIC} recipes")
     figure.axes[0].get_yticklabels()[0].set_fontweight("bold")
-    return f"{note}n = {int(rows['recipes'].max())} recipes."
+    return values
 
 
 @printed
-def data_effects_figure(figure: PrintFigure, table: pd.DataFrame) -> str:
+def data_effects_figure(figure: PrintFigure, table: pd.DataFrame) -> dict[str, Any]:
     """Draw differences from English data, from `data_effects`: a row per intermediate task and
     condition, a panel per target and one for their mean. At column width only the mean is drawn."""
     columns = {"difference": "value", "difference_low": "low", "difference_high": "high"}
@@ -201,11 +184,11 @@ def data_effects_figure(figure: PrintFigure, table: pd.DataFrame) -> str:
     if not figure.wide:
         effects = effects[effects["panel"] == AVERAGE]
     title = "zero-shot difference from English intermediate data"
-    return _forest(figure, effects, title, "Numbers: effects.csv.")
+    return _forest(figure, effects, title)
 
 
 @printed
-def data_relations_figure(figure: PrintFigure, table: pd.DataFrame) -> str:
+def data_relations_figure(figure: PrintFigure, table: pd.DataFrame) -> dict[str, Any]:
     """Draw differences from English data, from `data_relations`, with panels for the data's own
     language, other languages and English.
 
@@ -219,11 +202,11 @@ def data_relations_figure(figure: PrintFigure, table: pd.DataFrame) -> str:
         for code, level in zip(relations["language"], relations["level"], strict=True)
     ]
     title = "difference from English intermediate data, by the language scored"
-    return _forest(figure, relations.assign(row=rows), title, "Numbers: relations.csv.")
+    return _forest(figure, relations.assign(row=rows), title)
 
 
 @printed
-def domain_differences(figure: PrintFigure, table: pd.DataFrame) -> str:
+def domain_differences(figure: PrintFigure, table: pd.DataFrame) -> dict[str, Any]:
     """Draw in-domain against general intermediate tasks, from `domain_contrasts`: a row per mean
     and target, by the targets' domain, with the planned contrast first.
 
@@ -240,14 +223,8 @@ def domain_differences(figure: PrintFigure, table: pd.DataFrame) -> str:
         value=rows["difference"],
     )
     planned = rows[(rows["group"] == OWN) & (rows["comparison"] == LESS_GENERAL)]
-    planned_note = (
-        f"The first row is the planned contrast: {planned['recipes'].iloc[0]} pairs of recipe and "
-        "target. "
-        if len(planned)
-        else ""
-    )
     title = "gain of a special domain's recipes"
-    return _forest(figure, rows, title, f"{planned_note}Numbers: contrasts.csv.")
+    return _forest(figure, rows, title) | {"planned": planned}
 
 
 def _stack(
@@ -279,7 +256,7 @@ def _stack(
 
 
 @printed
-def difference_plot(figure: PrintFigure, table: pd.DataFrame) -> str:
+def difference_plot(figure: PrintFigure, table: pd.DataFrame) -> dict[str, Any]:
     """Draw differences, from `differences`: a panel per question, a row per pair of recipes.
 
     The dot is the mean of all targets, with its 95 % interval and its number; the gray dots are
@@ -313,16 +290,13 @@ def difference_plot(figure: PrintFigure, table: pd.DataFrame) -> str:
                 annotation_clip=False,
             )
     stack[-1].set_xlabel("difference in zero-shot score, points" if figure.wide else "points")
-    return (
-        f"Dot: mean of {singles['task'].nunique()} targets, {spread(known, 'bar')}. Gray: single "
-        "targets. Numbers: differences.csv."
-    )
+    return {"rows": known, "targets": singles["task"].nunique()}
 
 
 @printed
 def group_gains(
     figure: PrintFigure, table: pd.DataFrame, factors: Sequence[str] = (*GROUPS, LANGUAGE)
-) -> str:
+) -> dict[str, Any]:
     """Draw zero-shot gains in points by level, a panel per factor, from `analysis.group_gains`.
 
     The diamonds are the mean of all recipes on the targets that they share: colored if its 95 %
@@ -343,22 +317,24 @@ def group_gains(
     alone = singles[~singles["level"].isin(means["level"])].drop_duplicates(["panel", "row"])
     means = pd.concat([means, alone.assign(value=np.nan, low=np.nan, high=np.nan)])
     means = means.sort_values("place", kind="stable")
+    known = means.dropna(subset=["value"])
     count, names = len(means), means["panel"].nunique()
     figure.set_figheight(0.15 * count + 0.24 * names + (0.85 if figure.wide else 1.25))
     stack = _stack(figure, means, singles, 7)
-    stack[0].set_xlim(_group_reach(rows))
+    ends = ["gain", "low", "high"]
+    shown = means[ends] if len(known) else 0.0
+    stack[0].set_xlim(gain_limits(rows["gain"], rows["gain"], shown))
     stack[-1].set_xlabel(f"zero-shot gain over {BASELINE}, points")
-    known = means.dropna(subset=["value"])
     kinds = [
         (NEUTRAL, "white", "all recipes", ~((known["low"] > 0) | (known["high"] < 0))),
         (BLUE, BLUE, "all recipes, above 0", known["low"] > 0),
         (ORANGE, ORANGE, "all recipes, below 0", known["high"] < 0),
     ]
-    handles = [_handle(name, "D", *look, "-") for *look, name, some in kinds if some.any()]
+    handles = [legend_mark(name, "D", *look, "-") for *look, name, some in kinds if some.any()]
     if len(singles):
-        handles.append(_handle("single recipes", ".", GRAY, GRAY))
+        handles.append(legend_mark("single recipes", ".", GRAY, GRAY))
     legend_above(figure, handles, across=4 if figure.wide else 2)
-    return _group_note(known)
+    return {"means": known}
 
 
 def _level_label(row: tuple, wide: bool) -> str:
@@ -373,51 +349,8 @@ def _level_label(row: tuple, wide: bool) -> str:
     return f"{row.level} ({', '.join(codes) if few else f'{len(codes)} languages'})"
 
 
-def _group_reach(rows: pd.DataFrame) -> tuple[float, float]:
-    """Return the ends of the gain axis, to cover the means' intervals and all but outlying
-    recipes."""
-    ends = np.array(fences(rows.assign(low=rows["gain"], high=rows["gain"])))
-    means = rows.loc[rows["recipe"] == ALL, ["gain", "low", "high"]].to_numpy(float)
-    if np.isfinite(means).any():
-        low, high = np.nanmin(means), np.nanmax(means)
-        margin = 0.03 * (high - low)
-        ends = np.array([min(ends[0], low - margin), max(ends[1], high + margin)])
-    return float(ends[0]), float(ends[1])
-
-
-def _group_note(means: pd.DataFrame) -> str:
-    """Describe what was averaged, what the intervals cover and where the numbers are."""
-    sentences = []
-    if len(means):
-        fewest, most = int(means["targets"].min()), int(means["targets"].max())
-        targets = f"{most}" if fewest == most else f"{fewest} to {most}"
-        units = sorted(set(means.dropna(subset=["low"])["resampled"]))
-        sentences = [
-            f"Mean over languages, then targets ({targets}), over {several(means['seeds'])}.",
-            f"Lines: 95 % intervals over {' or '.join(units)}."
-            if units
-            else "No intervals: one seed.",
-        ]
-    differences = "language_groups.csv has differences within targets."
-    return " ".join([*sentences, f"Levels differ in their targets: {differences}"])
-
-
-def fences(rows: pd.DataFrame) -> tuple[float, float]:
-    """Return the ends of the gain axis: the outer fences of Tukey's box plot (3 interquartile
-    ranges beyond the quartiles), or the ends of the data if nearer. 0 is always inside.
-
-    Otherwise one very bad recipe, such as random weights, would flatten all other panels.
-    """
-    first, third = np.percentile(rows["gain"], [25, 75])
-    reach = 3 * max(third - first, 1.0)
-    low, high = np.nanmin(rows[["gain", "low"]]), np.nanmax(rows[["gain", "high"]])
-    low, high = min(0.0, max(low, first - reach)), max(0.0, min(high, third + reach))
-    margin = 0.06 * (high - low) + 0.2
-    return low - margin, high + margin
-
-
 @printed
-def language_panels(figure: PrintFigure, table: pd.DataFrame, task: str) -> str:
+def language_panels(figure: PrintFigure, table: pd.DataFrame, task: str) -> dict[str, Any]:
     """Draw one target's gains by language (rows), one panel per recipe, from `by_language`.
 
     The marker's shape is the script. It is filled for high-resource, gray for mid-resource and
@@ -448,7 +381,7 @@ def language_panels(figure: PrintFigure, table: pd.DataFrame, task: str) -> str:
     across = min(5 if figure.wide else 2, len(recipes))
     height = 0.125 * len(languages) + 0.36
     figure.set_figheight(-(-len(recipes) // across) * height + (0.9 if figure.wide else 1.5))
-    low, high = fences(rows)
+    low, high = gain_limits(rows["gain"], rows[["gain", "low", "high"]])
     for axes, name in zip(
         panels(figure, recipes, across, sharex=True, sharey=True), recipes, strict=True
     ):
@@ -457,47 +390,43 @@ def language_panels(figure: PrintFigure, table: pd.DataFrame, task: str) -> str:
         bars = gains.assign(low=gains["low"].clip(low), high=gains["high"].clip(upper=high))
         draw_estimates(axes, bars[inside], languages, 3.4)
         for row in gains[~inside].itertuples():
-            text = f"\N{LEFTWARDS ARROW} {whole(row.value)}"
+            text = f"\N{LEFTWARDS ARROW} {typeset(row.value)}"
             x, align = low, "left"
             if row.value > high:
-                text, x, align = f"{whole(row.value)} \N{RIGHTWARDS ARROW}", high, "right"
+                text, x, align = f"{typeset(row.value)} \N{RIGHTWARDS ARROW}", high, "right"
             axes.text(x, row.y, text, ha=align, va="center", fontsize=5.5, color=row.color)
         if "en" in languages and len(languages) > 1:
             axes.axhline(0.5, color=GRAY, linewidth=0.4, linestyle=(0, (2, 2)))
         axes.set_xlim(low, high)
     title = f"{task}: gain over {BASELINE} in points"
     legend_above(figure, _language_legend(rows), title, 8 if figure.wide else 3)
-    fewest, most = int(rows["n"].min()), int(rows["n"].max())
-    count = f"n = {fewest if fewest == most else f'{fewest} to {most}'}"
     clipped = (rows["low"] < low).any() or (rows["high"] > high).any()
-    return (
-        f"Mark: mean over seeds; {spread(rows, 'bar')}."
-        f"{' Intervals beyond the axis are clipped.' if clipped else ''} {count} test items per "
-        "language. Numbers: gains_by_language.csv."
-    )
+    return {"rows": rows, "clipped": clipped}
 
 
 def _language_legend(rows: pd.DataFrame) -> list[Line2D]:
     """Return legend entries for the scripts and resource levels that occur, and the two colors."""
     shapes, levels = set(rows["marker"]), set(rows["resource_level"])
     handles = [
-        _handle(name, shape, NEUTRAL, NEUTRAL)
+        legend_mark(name, shape, NEUTRAL, NEUTRAL)
         for name, shape in {**_SCRIPTS, "other": _OTHER_SCRIPT}.items()
         if shape in shapes
     ]
     if len(levels) > 1:
         handles += [
-            _handle(f"{name} resources", "o", NEUTRAL, face)
+            legend_mark(f"{name} resources", "o", NEUTRAL, face)
             for name, face in _FILLS.items()
             if name in levels
         ]
     signs = ((BLUE, "above 0"), (ORANGE, "below 0"))
     colors = set(rows["color"])
-    return handles + [_handle(name, "", sign, sign, "-") for sign, name in signs if sign in colors]
+    return handles + [
+        legend_mark(name, "", sign, sign, "-") for sign, name in signs if sign in colors
+    ]
 
 
 @printed
-def claim_verdicts(figure: PrintFigure, table: pd.DataFrame) -> str:
+def claim_verdicts(figure: PrintFigure, table: pd.DataFrame) -> dict[str, Any]:
     """Draw estimates in points with 95 % intervals, one row per claim, from `claim_table`. The
     paper's number is drawn beside the estimate if it is known.
 
@@ -541,22 +470,13 @@ def claim_verdicts(figure: PrintFigure, table: pd.DataFrame) -> str:
     axes.set_yticks(middles, texts, fontsize=size, linespacing=1.0)
     axes.set_xlabel("points (a mean gain, or a difference of two)" if figure.wide else "points")
     verdicts = set(table["verdict"])
-    handles = [_handle(name, *look) for name, look in _VERDICTS.items() if name in verdicts]
+    handles = [legend_mark(name, *look) for name, look in _VERDICTS.items() if name in verdicts]
     if len(published.dropna(subset=["value"])):
-        handles.append(_handle("number reported in the paper", *_PUBLISHED))
+        handles.append(legend_mark("number reported in the paper", *_PUBLISHED))
     if table["detectable"].notna().any():
         handles.append(Patch(color=_BAND, label="too small to detect"))
     legend_above(figure, handles, across=5 if figure.wide else 2)
-    interval_note = (
-        "lines: 95 % intervals over seeds and test items"
-        if table["low"].notna().any()
-        else "no intervals: one seed"
-    )
-    return (
-        f"Mean zero-shot gains over {several(table.loc[table['seeds'] > 0, 'seeds'])}; "
-        f"{interval_note}. On the right: differences above (+) and below ({MINUS}) 0. "
-        "Numbers: claims.csv, each difference: claim_parts.csv."
-    )
+    return {"table": table}
 
 
 def _write_claim(axes: Axes, row: tuple, limit: float, size: float, wide: bool) -> None:
@@ -572,7 +492,7 @@ def _write_claim(axes: Axes, row: tuple, limit: float, size: float, wide: bool) 
 
 
 @printed
-def control_scores(figure: PrintFigure, table: pd.DataFrame) -> str:
+def control_scores(figure: PrintFigure, table: pd.DataFrame) -> dict[str, Any]:
     """Draw the scores in percent of the baseline (dot) and each control by target
     (`control_table`).
 
@@ -621,7 +541,7 @@ def control_scores(figure: PrintFigure, table: pd.DataFrame) -> str:
     grid[0].set_xlim(-4, 104)
     kinds = table.drop_duplicates("recipe")
     handles = [
-        _handle(name, *_CONTROLS[control])
+        legend_mark(name, *_CONTROLS[control])
         for name, control in zip(kinds["recipe"], kinds["control"], strict=True)
     ]
     unit = (
@@ -629,13 +549,4 @@ def control_scores(figure: PrintFigure, table: pd.DataFrame) -> str:
     )
     title = f"{unit}numbers: points above the strongest control"
     legend_above(figure, handles, title, 6 if figure.wide else 3)
-    interval_note = (
-        "bold, solid line: its 95 % interval lies above 0"
-        if table["low"].notna().any()
-        else "no intervals: one seed"
-    )
-    count = several(table.loc[table["recipe"] == BASELINE, "seeds"])
-    return (
-        f"Mean over languages and {count}; {interval_note}. n = {len(tasks)} targets. "
-        "Numbers: controls.csv."
-    )
+    return {"table": table, "baseline": BASELINE, "targets": len(tasks)}

@@ -2,32 +2,33 @@
 color-blind readers can distinguish. `printed` makes a figure of a function that draws."""
 
 import textwrap
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import wraps
 from io import BytesIO
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import matplotlib as mpl
 import numpy as np
-import pandas as pd
 import seaborn.objects as so
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import Colormap, LinearSegmentedColormap
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from numpy.typing import ArrayLike
 from PIL import Image
+from seaborn.utils import relative_luminance
 
 from xstilts_core.errors import UsageError
+from xstilts_core.wording.text import note
 
 # Inches: column width and text width of the ACL style files.
 COLUMN = 3.03
 FULL = 6.3
 DOTS = 300
-_SCREEN_DOTS = 160
 INK = "#1a1a1a"
 FAINT = "#8a8a8a"
 # For numbers that should not stand out: contrast 4.7 to 1 on NOTHING.
@@ -36,48 +37,18 @@ NOTHING = "#f0f0f0"
 # Okabe and Ito (2008): distinguishable with any color vision.
 BLUE, ORANGE, GREEN, GRAY = "#0072B2", "#D55E00", "#009E73", "#999999"
 PALETTE = (BLUE, ORANGE, GREEN, "#CC79A7", "#56B4E9", "#E69F00", "#000000", GRAY)
+# Black and white have the same contrast on a color of this relative luminance.
+_MIDDLE_LUMINANCE = (1.05 * 0.05) ** 0.5 - 0.05
 
-SETTINGS: Mapping[str, Any] = MappingProxyType(
-    {
-        "font.family": "sans-serif",
-        "font.sans-serif": ["Arial", "Helvetica", "DejaVu Sans"],
-        "font.size": 7,
-        "axes.titlesize": 7.5,
-        "axes.titleweight": "bold",
-        "axes.labelsize": 7,
-        "xtick.labelsize": 7,
-        "ytick.labelsize": 7,
-        "legend.fontsize": 6.5,
-        "legend.title_fontsize": 6.5,
-        "axes.linewidth": 0.6,
-        "axes.edgecolor": ".15",
-        "axes.axisbelow": True,
-        "grid.color": "#e4e4e4",
-        "lines.solid_capstyle": "round",
-        "patch.edgecolor": "white",
-        "patch.force_edgecolor": True,
-        "xtick.bottom": False,
-        "ytick.left": False,
-        "grid.linewidth": 0.4,
-        "lines.linewidth": 0.9,
-        "hatch.linewidth": 0.5,
-        "xtick.major.size": 2,
-        "ytick.major.size": 2,
-        "xtick.major.width": 0.5,
-        "ytick.major.width": 0.5,
-        "text.color": INK,
-        "axes.labelcolor": INK,
-        "xtick.color": INK,
-        "ytick.color": INK,
-        "figure.dpi": 150,
-        # Type 42 fonts are embedded, and text is kept as text, so that journals and screen readers
-        # can read it.
-        "pdf.fonttype": 42,
-        "ps.fonttype": 42,
-        "svg.fonttype": "none",
-        "svg.hashsalt": "xstilts",
-    }
+SETTINGS = mpl.rc_params_from_file(
+    Path(__file__).with_name("print.mplstyle"), use_default_template=False
 )
+
+
+def ink_on(color: Sequence[float]) -> str:
+    """Return "black" or "white", whichever has more contrast on the RGB color: at least 4.58 by
+    WCAG 2, which requires 4.5 for small text. INK instead of black would give less on some."""
+    return "black" if relative_luminance(color) > _MIDDLE_LUMINANCE else "white"
 
 
 @contextmanager
@@ -114,15 +85,17 @@ class PrintFigure(Figure):
         return bool(self.get_figwidth() > 5)
 
     def _repr_png_(self) -> bytes:
-        """Return the PNG picture that IPython's display() shows."""
+        """Return the PNG picture that IPython's display() and the explorer show."""
         picture = BytesIO()
+        # On a phone a narrow figure keeps its text readable.
+        dots = 160 if self.wide else 200
         if self.printed and self.printed.is_file():
             with Image.open(self.printed) as image:
-                image.thumbnail(np.array(image.size) * _SCREEN_DOTS / DOTS)
+                image.thumbnail(np.array(image.size) * dots / DOTS)
                 image.convert("RGB").save(picture, "png")
             return picture.getvalue()
         with look():
-            self.savefig(picture, format="png", dpi=_SCREEN_DOTS, facecolor="white")
+            self.savefig(picture, format="png", dpi=dots, facecolor="white")
         return picture.getvalue()
 
 
@@ -130,8 +103,9 @@ class NothingToDraw(Exception):
     """Raised by a drawing function with the reason why there is no picture."""
 
 
-def printed(draw: Callable[..., str | None]) -> Callable[..., PrintFigure]:
-    """Decorate a function that draws its data on a figure and returns the note below it.
+def printed(draw: Callable[..., Mapping[str, Any] | None]) -> Callable[..., PrintFigure]:
+    """Decorate a function that draws its data on a figure and returns the values for the note below
+    it (`wording.text.note`), or None for no note.
 
     The decorated function takes the data, `width` in inches and `source`, a sentence on the runs
     used, which ends the note. It returns the figure: if `draw` raises NothingToDraw, one with the
@@ -152,15 +126,15 @@ def printed(draw: Callable[..., str | None]) -> Callable[..., PrintFigure]:
             # seaborn draws a figure to find out whether its labels overlap.
             FigureCanvasAgg(figure)
             try:
-                note = draw(figure, *data, **options)
+                values = draw(figure, *data, **options)
             except NothingToDraw as reason:
                 figure = PrintFigure(figsize=(width, 0.6))
                 words = textwrap.fill(str(reason), int(14 * width))
                 style = {"ha": "center", "va": "center", "color": FAINT, "style": "italic"}
                 figure.text(0.5, 0.5, words, **style)
             else:
-                if note is not None:
-                    say(figure, " ".join(f"{note} {source}".split()))
+                if values is not None:
+                    say(figure, f"{note(draw.__name__, **values)} {source}".strip())
         return figure
 
     return figure_of
@@ -174,52 +148,48 @@ def say(figure: Figure, words: str) -> None:
     )
 
 
-def several(seeds: Iterable[float]) -> str:
-    """Return the number of seeds behind a figure as '1 seed', '3 seeds' or '2 to 3 seeds'; skip
-    NaN."""
-    counts = sorted({int(number) for number in seeds if pd.notna(number)}) or [0]
-    range_text = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
-    return f"{range_text} seed{'' if counts == [1] else 's'}"
+def legend_mark(label: str, marker: str, color: str, face: str, line: str = "") -> Line2D:
+    """Return a legend entry with a mark, such as an estimate's."""
+    style = {"markerfacecolor": face, "markersize": 4, "markeredgewidth": 0.9}
+    return Line2D([], [], linestyle=line, marker=marker, color=color, label=label, **style)
 
 
 def legend_above(
-    figure: PrintFigure, handles: Sequence[Artist], title: str = "", across: int = 8
+    figure: PrintFigure,
+    handles: Sequence[Artist],
+    title: str = "",
+    across: int = 8,
+    **style: Any,
 ) -> None:
     """Draw a legend of up to `across` entries per row above the panels, below the figure's title.
     At the bottom, it would cover the note."""
-    figure.legend(
-        handles=handles,
-        loc="outside upper left",
-        ncols=min(len(handles), across),
-        title=title,
-        title_fontsize=8 if figure.wide else 6.5,
-        frameon=False,
-        alignment="left",
-        handlelength=1,
-        handletextpad=0.4,
-        columnspacing=1.2 if across > 3 else 0.6,
-    )
+    defaults: dict[str, Any] = {
+        "loc": "outside upper left",
+        "title_fontsize": 8 if figure.wide else 6.5,
+        "alignment": "left",
+        "handlelength": 1,
+        "handletextpad": 0.4,
+        "columnspacing": 1.2 if across > 3 else 0.6,
+    }
+    columns = min(len(handles), across)
+    figure.legend(handles=handles, ncols=columns, title=title, **defaults | style)
 
 
-def spread(table: pd.DataFrame, mark: str) -> str:
-    """Return 'bar: its 95 % interval over seeds and items, 3 seeds', or 'no interval: 1 seed'.
+def gain_limits(gains: ArrayLike, drawn: ArrayLike, shown: ArrayLike = 0.0) -> tuple[float, float]:
+    """Return the ends of the gain axis: the outer fences of Tukey's box plot of the gains (3
+    interquartile ranges beyond the quartiles), or the ends of all that is drawn if nearer. 0 and
+    the values `shown` are always inside.
 
-    table: columns low, seeds and optionally resampled. mark: name of the interval's mark.
+    Otherwise one very bad recipe, such as random weights, or an interval over two seeds, which can
+    be ten times as wide as all gains together, would flatten everything else.
     """
-    rows = table.dropna(subset=["low"])
-    if rows.empty:
-        return f"no interval: {several(table['seeds'])}"
-    units = sorted({name for name in rows["resampled"] if name}) if "resampled" in rows else []
-    return (
-        f"{mark}: its 95 % interval{' over ' + ' or '.join(units) if units else ''}, "
-        f"{several(table['seeds'])}"
-    )
-
-
-def bare(axes: Axes, *sides: str) -> None:
-    """Hide the frame of a panel, except for the given sides."""
-    for side, spine in axes.spines.items():
-        spine.set_visible(side in sides)
+    gains, drawn, shown = (np.asarray(values, float) for values in (gains, drawn, shown))
+    first, third = np.nanpercentile(gains, [25, 75])
+    reach = 3 * max(third - first, 1.0)
+    low = np.nanmin([0.0, max(np.nanmin(drawn), first - reach), np.nanmin(shown)])
+    high = np.nanmax([0.0, min(np.nanmax(drawn), third + reach), np.nanmax(shown)])
+    margin = 0.06 * (high - low) + 0.2
+    return low - margin, high + margin
 
 
 def draw_objects(axes: Axes, plot: so.Plot) -> None:

@@ -3,13 +3,13 @@
 This folder holds data: `analysis.performance` reads the files, and a study names one of them:
 `published: pruksachatkun2020`. phang2020.csv holds the numbers of the paper that this suite
 reproduces, if their source is at hand, with that source (a number that is absent is unconfirmed).
-claims.yaml holds the claims of the paper and of reports about it. `analysis.claims` reads both.
+claims.yaml holds the claims of the paper and of reports about it, for `analysis/claims.py`.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
+
+import yaml
 
 from xstilts_core.errors import unknown
 
@@ -50,38 +50,12 @@ class Reference:
         return FOLDER / f"{self.name}.LICENSE"
 
 
-REFERENCES: Mapping[str, Reference] = MappingProxyType(
-    {
-        "pruksachatkun2020": Reference(
-            name="pruksachatkun2020",
-            authors="Pruksachatkun et al. (2020)",
-            title="RoBERTa Large: English intermediate tasks, English targets, probing tasks; "
-            "three runs",
-            citation=(
-                "Yada Pruksachatkun, Jason Phang, Haokun Liu, Phu Mon Htut, Xiaoyi Zhang, Richard "
-                "Yuanzhe Pang, Clara Vania, Katharina Kann, Samuel R. Bowman. 2020. "
-                "Intermediate-Task Transfer Learning with Pretrained Language Models: When and Why "
-                "Does It Work? ACL 2020, pages 5231-5247."
-            ),
-            url="https://aclanthology.org/2020.acl-main.467",
-            source=(
-                "github.com/nyu-mll/jiant, branch taskmaster, "
-                "scripts/taskmaster/metadata/v1_data_files: the runs' result files (macro average "
-                "of a task's metrics), base_results2.tsv (probing of the pretrained encoder; the "
-                "last of duplicates, as in the authors' script) and single_task_metadata.csv (mean "
-                "score of a task trained alone, number of examples)"
-            ),
-            license="MIT, copyright (c) 2019 New York University",
-            remarks=(
-                "Ten of the paper's eleven intermediate tasks (without CCG). Cells without a "
-                "published score are absent. A score of 0 is as published: precision and recall of "
-                "that probe were 0. For targets without intermediate training only the mean over "
-                "runs is known; that this mean is the paper's baseline is inferred from the "
-                "column's name (unconfirmed)."
-            ),
-        ),
-    }
-)
+def _read_references() -> dict[str, Reference]:
+    content = yaml.safe_load((FOLDER / "references.yaml").read_text(encoding="utf-8"))
+    return {name: Reference(name=name, **fields) for name, fields in content.items()}
+
+
+REFERENCES = _read_references()
 
 
 def reference(name: str, where: str = "") -> Reference:

@@ -1,65 +1,50 @@
-"""Summarize the runs of a study: their states, where and how long they ran, and how training
-went."""
+"""Read the runs of a study: their states, where and how long they ran, how training went, and the
+scores, development scores and predictions of those that are finished."""
 
 import json
 from collections import Counter
 from collections.abc import Collection, Sequence
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from xstilts_core import results
-from xstilts_core.analysis.comparable import comparable, left_out
-from xstilts_core.analysis.gains import in_order, recipe_order
+from xstilts_core.analysis.items import ItemScores, Run, read_runs, resample
+from xstilts_core.analysis.scores import comparable, in_order, left_out, recipe_order
 from xstilts_core.errors import unknown
 from xstilts_core.phases import learnt
-from xstilts_core.results import COLUMNS, LOG, LOGGED, RESULT, Result, State
+from xstilts_core.results import COLUMNS, LOG, LOGGED, RESULT, Result
 from xstilts_core.study import Study
-from xstilts_core.study.spec import DataSpec, EncoderSpec, PretrainSpec, RetrievalSpec, Spec
+from xstilts_core.study.spec import (
+    ControlSpec,
+    DataSpec,
+    EncoderSpec,
+    PretrainSpec,
+    RetrievalSpec,
+    Scoring,
+    Spec,
+)
+from xstilts_core.tasks import TARGET_NAMES
 
+DRAWS = 2_000
 _PHASE1 = "phase 1"
-STATES = ("done", "running", "stale", "missing", "failed")
+_STATES = ("done", "running", "stale", "missing", "failed")
 _SUMMARY = ("steps", "first_loss", "last_loss", "best_dev", "tokens_per_second", "padding")
-LEARNING = [
-    "recipe",
-    "seed",
-    "task",
-    "metric",
-    "score",
-    "reference",
-    "answer",
-    "low",
-    "high",
-    "items",
-    "learnt",
-    "attempts",
-]
-_RUN_COLUMNS = [
-    "phase",
-    "run",
-    "recipe",
-    "seed",
-    "stage",
-    "state",
-    "reason",
-    "seconds",
-    "device",
-    "commit",
-    "dirty",
-]
+LEARNING = ["recipe", "seed", "task", "metric", "score", "reference"]
+LEARNING += ["answer", "low", "high", "items", "learnt", "attempts"]
+
+_RUN_COLUMNS = ["phase", "run", "recipe", "seed", "stage", "state", "reason"]
+_RUN_COLUMNS += ["seconds", "device", "commit", "dirty"]
 
 
-def states(study: Study) -> list[State]:
-    """Return the state of every run of the grid. A result that cannot be read counts as failed,
-    with the reason."""
-    return results.states(study.specs)
-
-
-def finished_results(study: Study) -> list[tuple[Spec, Result]]:
+def _finished_results(study: Study) -> list[tuple[Spec, Result]]:
     """Return the finished runs of the grid with their results."""
     return [
         (run.spec, results.read(run.spec.folder / RESULT))
-        for run in states(study)
+        for run in results.states(study.specs)
         if run.state == "done"
     ]
 
@@ -95,26 +80,33 @@ def runs(study: Study) -> pd.DataFrame:
     run: folder below outputs/<study>. stage: pretrain, intermediate, the task trained on, or the
     retrieval task. seconds: wall time. device, commit, dirty: the device, and the source's commit
     and whether it had uncommitted changes. These four are empty (NaN, "") unless the run is done.
+    A result that cannot be read counts as failed.
     """
     rows = []
-    for run in states(study):
+    for run in results.states(study.specs):
         spec = run.spec
         provenance = results.read(spec.folder / RESULT).provenance if run.state == "done" else {}
-        origins = (
-            provenance.get("seconds", float("nan")),
-            provenance.get("device", ""),
-            provenance.get("commit", "")[:12],
-            bool(provenance.get("dirty", False)),
+        key = spec.phase, *_key(study, spec).values(), run.state, run.reason
+        rows.append(
+            (
+                *key,
+                provenance.get("seconds", float("nan")),
+                provenance.get("device", ""),
+                provenance.get("commit", "")[:12],
+                bool(provenance.get("dirty", False)),
+            )
         )
-        key = (
-            spec.phase,
-            str(spec.folder.relative_to(study.root)),
-            getattr(spec, "recipe", ""),
-            spec.seed,
-            stage(spec),
-        )
-        rows.append((*key, run.state, run.reason, *origins))
     return pd.DataFrame(rows, columns=_RUN_COLUMNS)
+
+
+def _key(study: Study, spec: Spec) -> dict[str, Any]:
+    """Return the columns that identify a run."""
+    return {
+        "run": str(spec.folder.relative_to(study.root)),
+        "recipe": getattr(spec, "recipe", ""),
+        "seed": spec.seed,
+        "stage": stage(spec),
+    }
 
 
 def finished(study: Study) -> pd.DataFrame:
@@ -129,20 +121,64 @@ def finished(study: Study) -> pd.DataFrame:
 
 def _every_score(study: Study) -> pd.DataFrame:
     """Return the scores of `finished` together with those that it excludes."""
-    rows = results.rows([result for _, result in finished_results(of_size(study))])
+    rows = results.rows([result for _, result in _finished_results(of_size(study))])
     return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def development(study: Study) -> pd.DataFrame:
+    """Return the development scores of the finished runs in percent: columns recipe task seed
+    value. A run that scores several targets has a row for each; one without development data has
+    none.
+
+    The score of a retrieval run is that of its layer.
+    """
+    rows = []
+    for spec, result in _finished_results(of_size(study)):
+        if isinstance(spec, Scoring) and spec.recipe not in study.controls:
+            by_layer = result.details.get("development", {})
+            value = result.details.get("best_score", by_layer.get(str(result.details.get("layer"))))
+            rows += [(spec.recipe, name, spec.seed, value) for name in spec.scores]
+    table = pd.DataFrame(rows, columns=["recipe", "task", "seed", "value"])
+    return table.astype({"value": float}).dropna(ignore_index=True)
+
+
+def prediction_files(study: Study) -> dict[str, dict[Run, Path]]:
+    """Return target -> run -> file for the finished runs whose scores `finished` returns. A control
+    without an encoder is run once and serves for every seed."""
+    files: dict[str, dict[Run, Path]] = {}
+    scores = finished(study)[["task", "language", "recipe", "seed"]]
+    scored = set(scores.itertuples(index=False, name=None))
+    for spec, _ in _finished_results(of_size(study)):
+        if isinstance(spec, Scoring):
+            for path in sorted((spec.folder / "predictions").glob("*.jsonl.gz")):
+                task, code = path.name.removesuffix(".jsonl.gz").split(".", 1)
+                if (task, code, spec.recipe, spec.seed) in scored:
+                    for seed in study.seeds if isinstance(spec, ControlSpec) else [spec.seed]:
+                        files.setdefault(task, {})[code, spec.recipe, seed] = path
+    return files
+
+
+def item_scores(study: Study, draws: int = DRAWS) -> ItemScores:
+    """Return the scores of `resample` for every task whose finished runs stored predictions. Each
+    task has a generator of its own."""
+    scores: dict[tuple[str, str, str, int], np.ndarray] = {}
+    for task, files in prediction_files(study).items():
+        generator = np.random.default_rng([0, TARGET_NAMES.index(task)])
+        runs = resample(read_runs(files), draws, generator)
+        scores |= {(task, *run): values for run, values in runs.items()}
+    return scores
 
 
 def remarks(study: Study) -> dict[str, Any]:
     """Return what a reader of the study's numbers should know.
 
-    left_out: from comparable.py. older: number of results from a version that recorded less.
-    unlearnt: recipe -> sentence, from learnt.py. precisions: from `precisions`.
+    left_out: from scores.py. older: number of results from a version that recorded less. unlearnt:
+    recipe -> sentence, from learnt.py. precisions: from `precisions`.
     """
-    reasons = [run.reason for run in states(study) if run.state == "done"]
+    states = results.states(study.specs)
     return {
         "left_out": left_out(_every_score(study)),
-        "older": sum(reason.endswith(results.OLDER) for reason in reasons),
+        "older": sum(run.state == "done" and run.reason.endswith(results.OLDER) for run in states),
         "unlearnt": learnt.unlearnt(study),
         "precisions": precisions(study),
     }
@@ -151,7 +187,7 @@ def remarks(study: Study) -> dict[str, Any]:
 def unfinished(table: pd.DataFrame) -> pd.DataFrame:
     """Return the runs that are not done and why, failures first: columns state run reason."""
     not_done = table.loc[table["state"] != "done", ["state", "run", "reason"]]
-    return in_order(not_done, ["state"], {"state": STATES[::-1]})
+    return in_order(not_done, ["state"], {"state": _STATES[::-1]})
 
 
 def run_grid(table: pd.DataFrame) -> pd.DataFrame:
@@ -162,13 +198,9 @@ def run_grid(table: pd.DataFrame) -> pd.DataFrame:
     the data is excluded.
     """
     table = table[table["stage"] != DataSpec.phase]
-    named_runs = table.assign(recipe=table["recipe"].where(table["recipe"] != "", _PHASE1))
-    counts = (
-        named_runs.groupby(["recipe", "stage", "state"], sort=False)
-        .size()
-        .unstack("state", fill_value=0)
-    )
-    counts = counts.reindex(columns=list(STATES), fill_value=0)
+    table = table.assign(recipe=table["recipe"].replace("", _PHASE1))
+    groups = table.groupby(["recipe", "stage", "state"], sort=False)
+    counts = groups.size().unstack(fill_value=0).reindex(columns=list(_STATES), fill_value=0)
     counts = counts.assign(total=counts.sum(axis=1)).rename_axis(columns=None).reset_index()
     return in_order(counts, ["recipe"], {"recipe": [_PHASE1, *recipe_order(counts["recipe"])]})
 
@@ -176,17 +208,15 @@ def run_grid(table: pd.DataFrame) -> pd.DataFrame:
 def wall_times(table: pd.DataFrame) -> pd.DataFrame:
     """Summarize the wall time of the finished runs by phase: columns phase runs done median_seconds
     longest_seconds total_minutes."""
-    groups = table.groupby("phase", sort=False)
-    summary = pd.DataFrame(
-        {
-            "runs": groups.size(),
-            "done": groups["state"].agg(lambda column: int((column == "done").sum())),
-            "median_seconds": groups["seconds"].median(),
-            "longest_seconds": groups["seconds"].max(),
-            "total_minutes": groups["seconds"].sum() / 60,
-        }
+    table = table.assign(done=table["state"] == "done")
+    summary = table.groupby("phase", sort=False).agg(
+        runs=("run", "size"),
+        done=("done", "sum"),
+        median_seconds=("seconds", "median"),
+        longest_seconds=("seconds", "max"),
+        total_minutes=("seconds", "sum"),
     )
-    return summary.reset_index()
+    return summary.assign(total_minutes=summary["total_minutes"] / 60).reset_index()
 
 
 def machines(study: Study) -> pd.DataFrame:
@@ -199,7 +229,7 @@ def machines(study: Study) -> pd.DataFrame:
             "device": result.provenance.get("device", ""),
             **result.provenance.get("versions", {}),
         }
-        for _, result in finished_results(study)
+        for _, result in _finished_results(study)
     ]
     if not rows:
         return pd.DataFrame(columns=["runs", "commit", "dirty", "device"])
@@ -211,25 +241,23 @@ def machines(study: Study) -> pd.DataFrame:
 def precisions(study: Study) -> dict[str, list[str]]:
     """Return the finished runs by the precision in which they computed, the rarest first; a phase
     with one precision counts as a whole. Empty if all runs used the same precision."""
-    specs = [
-        run.spec
-        for run in states(study)
-        if run.state == "done" and isinstance(run.spec, EncoderSpec | PretrainSpec)
+    rows = [
+        (
+            spec.phase,
+            str(spec.folder.relative_to(study.root)),
+            result.details.get("precision", "not recorded"),
+        )
+        for spec, result in _finished_results(study)
+        if isinstance(spec, EncoderSpec | PretrainSpec)
     ]
-    precision_of = {
-        spec.folder: results.read(spec.folder / RESULT).details.get("precision", "not recorded")
-        for spec in specs
+    table = pd.DataFrame(rows, columns=["phase", "run", "precision"])
+    several = table.groupby("phase")["precision"].transform("nunique") > 1
+    names = table["run"].where(several, "all " + table["phase"] + " runs")
+    counts = Counter(table["precision"]).most_common()[::-1]
+    by_precision = {
+        precision: list(names[table["precision"] == precision].unique()) for precision, _ in counts
     }
-    by_phase: dict[str, set[str]] = {}
-    for spec in specs:
-        by_phase.setdefault(spec.phase, set()).add(precision_of[spec.folder])
-    names = {name: list[str]() for name, _ in Counter(precision_of.values()).most_common()[::-1]}
-    for spec in specs:
-        folder = str(spec.folder.relative_to(study.root))
-        name = folder if len(by_phase[spec.phase]) > 1 else f"all {spec.phase} runs"
-        if name not in names[precision_of[spec.folder]]:
-            names[precision_of[spec.folder]].append(name)
-    return names if len(names) > 1 else {}
+    return by_precision if len(by_precision) > 1 else {}
 
 
 def learning(study: Study) -> pd.DataFrame:
@@ -262,37 +290,24 @@ def training_log(study: Study) -> pd.DataFrame:
 
     A truncated line (the run was killed while writing it) is skipped.
     """
-    rows = []
-    for spec in study.specs:
-        path = spec.folder / LOG
-        if path.is_file():
-            run = str(spec.folder.relative_to(study.root))
-            key = {
-                "run": run,
-                "recipe": getattr(spec, "recipe", ""),
-                "seed": spec.seed,
-                "stage": stage(spec),
-            }
-            rows += [
-                {**line, **key} for line in log_lines(path.read_text(encoding="utf-8").splitlines())
-            ]
+    rows = [
+        {**line, **_key(study, spec)}
+        for spec in study.specs
+        if (spec.folder / LOG).is_file()
+        for line in log_lines((spec.folder / LOG).read_text(encoding="utf-8").splitlines())
+    ]
     table = pd.DataFrame(rows)
-    return table.reindex(
-        columns=list(dict.fromkeys(["run", "recipe", "seed", "stage", *LOGGED, *table.columns]))
-    )
+    names = dict.fromkeys(["run", "recipe", "seed", "stage", *LOGGED, *table.columns])
+    return table.reindex(columns=list(names))
 
 
 def log_lines(lines: Sequence[str]) -> list[dict[str, object]]:
     """Return the JSON objects among the lines of a log."""
     records = []
     for line in lines:
-        try:
-            content = json.loads(line)
-        except json.JSONDecodeError:
-            continue
-        if isinstance(content, dict):
-            records.append(content)
-    return records
+        with suppress(json.JSONDecodeError):
+            records.append(json.loads(line))
+    return [record for record in records if isinstance(record, dict)]
 
 
 def training(log: pd.DataFrame) -> pd.DataFrame:
@@ -312,5 +327,5 @@ def training(log: pd.DataFrame) -> pd.DataFrame:
         padding=("padding", "mean"),
     )
     stages = by_run.groupby("stage", sort=False)
-    medians = stages[list(_SUMMARY)].median()
-    return medians.assign(runs=stages.size()).reset_index()[["stage", "runs", *_SUMMARY]]
+    medians = stages.median().assign(runs=stages.size()).reset_index()
+    return medians[["stage", "runs", *_SUMMARY]]

@@ -1,23 +1,28 @@
-"""A finished run, read from its folder: its result, its parents, and runs that use its model."""
+"""A finished run, read from its folder: its result, its parents, and runs that use its model; and
+a new folder to publish it in, which is complete or absent."""
 
-from collections.abc import Mapping
+import hashlib
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from xstilts_core import results
+from xstilts_core.data.readers.text import listing
 from xstilts_core.errors import UsageError
 from xstilts_core.files.paths import expanded, home
-from xstilts_core.results import FAILURE, REFERENCE, RESULT, Result
-from xstilts_core.study.spec import SPECS, IntermediateSpec, PretrainSpec, RetrievalSpec, TargetSpec
+from xstilts_core.results import FAILURE, REFERENCE, RESULT, Result, Score
+from xstilts_core.study.spec import SPECS, IntermediateSpec
 from xstilts_core.study.study_kinds import reference_folder
 
 MODEL = "model"
 # The phases that train a model, and the phases that also keep it.
-TRAINED = (PretrainSpec.phase, IntermediateSpec.phase, TargetSpec.phase)
-KEPT = (PretrainSpec.phase, IntermediateSpec.phase)
-_SCORED = (TargetSpec.phase, RetrievalSpec.phase)
+TRAINED = ("pretrain", "intermediate", "target")
+KEPT = ("pretrain", "intermediate")
 EXAMPLE = "outputs/quick/intermediate/mnli/seed1"
 
 
@@ -55,8 +60,12 @@ class Record:
         return IntermediateSpec.model_construct(**self.spec).uses
 
     @property
-    def notebook(self) -> str:
-        return SPECS[self.result.phase].notebook
+    def scores(self) -> dict[tuple[str, str, str], list[Score]]:
+        """The scores in all languages by task, split and metric."""
+        groups: dict[tuple[str, str, str], list[Score]] = {}
+        for score in self.result.scores:
+            groups.setdefault((score.task, score.split, score.metric), []).append(score)
+        return groups
 
 
 def find(name: str, outputs: str = "outputs") -> Record:
@@ -133,21 +142,17 @@ def lost_parents(run: Record) -> list[str]:
 def children(run: Record) -> list[Record]:
     """Return the study's finished runs that score this run's model, fine-tuned or without training.
     Controls are excluded."""
-    parent_name, written_ns = (
-        str(run.folder.relative_to(run.root)),
-        (run.folder / RESULT).stat().st_mtime_ns,
-    )
-    result_paths = [
-        path
-        for phase in _SCORED
+    name, written_ns = run.name.partition("/")[2], (run.folder / RESULT).stat().st_mtime_ns
+    runs = [
+        record(path.parent)
+        for phase in ("target", "retrieval")
         for path in sorted((run.root / phase).rglob(RESULT))
         if path.stat().st_mtime_ns >= written_ns
     ]
-    runs = [record(path.parent) for path in result_paths]
     return [
         child
         for child in runs
-        if parent_name in child.result.provenance["parents"] and not child.spec.get("control")
+        if name in child.result.provenance["parents"] and not child.spec.get("control")
     ]
 
 
@@ -166,24 +171,39 @@ def model_folder(run: Record) -> Path:
         raise UsageError(
             f"{run.name}: its folder {MODEL}/ is missing: delete the run's folder and run it again"
         )
-    if phase != TargetSpec.phase:
-        raise UsageError(
-            f"{run.name}: a run of phase {phase!r} trains no model"
-            f"{_started_from(run, parent_names)}"
-        )
+    if parent_names:
+        start = f". Its parent run can be exported: {run.study}/{parent_names[-1]}"
+    elif encoder := run.spec.get("encoder"):
+        start = f". It started from encoder {encoder!r}, which is a model folder already"
+    else:
+        start = ""
+    if phase not in TRAINED:
+        raise UsageError(f"{run.name}: a run of phase {phase!r} trains no model{start}")
     raise UsageError(
         f"{run.name}: target models are not kept, only scores and predictions, as a grid of XLM-R "
-        f"Large would take 400 GB{_started_from(run, parent_names)}. To get the fine-tuned model, "
+        f"Large would take 400 GB{start}. To get the fine-tuned model, "
         f"export that and train it on {run.spec['train_on']} yourself"
     )
 
 
-def _started_from(run: Record, started: list[str]) -> str:
-    """Return the part of a sentence that names what can be exported instead of the run."""
-    if started:
-        return f". Its parent run can be exported: {run.study}/{started[-1]}"
-    return (
-        f". It started from encoder {run.spec['encoder']!r}, which is a model folder already"
-        if run.spec.get("encoder")
-        else ""
-    )
+@contextmanager
+def new_folder(out: Path) -> Iterator[Path]:
+    """Yield a temporary folder that is renamed to `out` at the end. Raise UsageError if `out` is
+    not empty, as nothing is overwritten."""
+    out = out.resolve()
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        content = f"not empty (it holds {listing(out, '*')})" if out.is_dir() else "a file"
+        raise UsageError(f"{out} is {content}: give a new folder")
+    # The leftovers of a killed export are overwritten. The name is a hash because `out.name` may
+    # already have the maximum length.
+    draft = out.with_name(f".{hashlib.sha256(os.fsencode(out.name)).hexdigest()[:16]}.part")
+    shutil.rmtree(draft, ignore_errors=True)
+    try:
+        draft.mkdir(parents=True)
+    except (FileNotFoundError, FileExistsError, NotADirectoryError, PermissionError) as error:
+        raise UsageError(f"{out} cannot be made ({error.strerror}): give another folder") from None
+    try:
+        yield draft
+        os.replace(draft, out)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
