@@ -6,6 +6,8 @@ from typing import Any
 
 import pandas as pd
 
+from xstilts_core.phases.learnt import listed
+
 KINDS = ("full", "partial", "one seed", "empty")
 NAN = float("nan")
 ONE_SEED = "no interval: one seed"
@@ -363,6 +365,60 @@ def _summary(kind: str) -> dict[str, Any]:
     }
 
 
+def _not_learnt(kind: str) -> dict[str, Any]:
+    """Two tasks not learnt with two seeds, or one with one; a study without failures has no such
+    sentence, so an empty one has that of one seed."""
+    failed = {"metric": "f1", "reference": 49.9, "answer": "no answer"}
+    first = SimpleNamespace(**failed, score=35.4, high=-10.0)
+    second = SimpleNamespace(**failed, score=50.5, high=1.5)
+    several = {"squad_v2": [(1, first)], "mnli": [(1, second), (2, second)]}
+    return {
+        "recipe": "multitask",
+        "by_task": several if kind in ("full", "partial") else {"squad_v2": [(1, first)]},
+        "listed": listed,
+        "seeds": 2 if kind in ("full", "partial") else 1,
+        "nothing": kind == "partial",
+        "attempts": 1 if kind == "full" else 2,
+    }
+
+
+def _reasons(kind: str) -> dict[str, Any]:
+    """A recipe whose gains were measured; on the target itself only in a partial study; none in an
+    empty one."""
+    columns = "table recipe target format gain runs"
+    rows = [
+        ("measured", "mnli", "xnli", "pair", 3.0, 2),
+        ("other", "mnli", "xquad", "span", -1.0, 1),
+    ]
+    gains = pd.DataFrame(rows, columns=columns.split()).to_records()
+    row = SimpleNamespace(recipe="mnli", format="pair", same_format=1.0)
+    row.similarity = NAN if kind == "one seed" else 0.8765
+    if kind == "empty":
+        row.recipe = "none"
+    target = "xnli" if kind == "partial" else "pawsx"
+    return {"row": row, "gains": list(gains), "target": target}
+
+
+def _measures(kind: str) -> pd.DataFrame:
+    """Measures of advice on one or two tables."""
+    numbers = [("regret_1", 2.0), ("regret_3", 0.5), ("covered_80", 0.8), ("covered_95", 0.96)]
+    rules = ("the advisor", "the model", "best on average", "chance")
+    rows = [
+        (origin, table, rule, measure, value + rules.index(rule), value, value + 4, 9)
+        for origin in ("other targets", "other tables")
+        for table in ("measured", "all")
+        for rule in rules
+        for measure, value in numbers
+        if rule in ("the advisor", "the model") or measure == "regret_1"
+    ]
+    columns = "origin table rule measure value low high targets".split()
+    table = pd.DataFrame(rows, columns=columns)
+    table.loc[table["measure"].str.startswith("covered"), "value"] -= 1.0
+    kept = {"full": table, "partial": table[table["origin"] == "other targets"]}
+    kept["one seed"] = table[(table["origin"] == "other targets") & (table["table"] == "all")]
+    return kept.get(kind, table.iloc[:0])
+
+
 def all_tables(kind: str) -> dict[str, dict[str, Any]]:
     """The values of every template of sentences, by its name."""
     values = tables(kind)
@@ -388,6 +444,9 @@ def all_tables(kind: str) -> dict[str, dict[str, Any]]:
         "precisions": {"float32": ["a", "b"], "bfloat16": ["c"]} if kind == "partial" else {},
     }
     return values | {
+        "not_learnt": _not_learnt(kind),
+        "advice_reasons": _reasons(kind),
+        "advice_measured": {"table": _measures(kind)},
         "correlations": _summary(kind),
         "performance": performance,
         "performance_origin": performance,

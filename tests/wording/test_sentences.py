@@ -141,6 +141,24 @@ SAID = {
         "",
     ),
     "unlearnt": ("", "† ccg: it learnt nothing.", "", ""),
+    "not_learnt": (
+        "of mnli after phase 2, 50.5 and 50.5 (seeds 1 and 2), is not distinguishable from 49.9 (no answer): these encoders learnt nothing of squad_v2 and mnli, and their gains show the effect of spoilt encoders (restarts: 2 would train it again)",
+        "these encoders learnt nothing, and their gains show the effect of spoilt encoders (the best of 2 attempts)",
+        "multitask: English development f1 of squad_v2 after phase 2, 35.4 (seed 1), is below 49.9 (no answer): this encoder learnt nothing of squad_v2, and its gains show the effect of a spoilt encoder",
+        "(the best of 2 attempts)",
+    ),
+    "advice_reasons": (
+        "the target's format; +3.0 on xnli (measured, 2 runs); mean over all targets +3.0 (measured), -1.0 (other); similarity of texts 0.876",
+        "the target's format; +3.0 on xnli (measured, 2 runs); mean",
+        "-1.0 (other)",
+        "the target alone",
+    ),
+    "advice_measured": (
+        "**Advice from other tables.** measured (9 targets): the advisor's first choice loses 2.0 (2.0 to 6.0) points against the best choice, the best of its first three 0.5 (0.5 to 4.5); the best simple rule (best on average) 4.0 (2.0 to 6.0), chance 5.0 (2.0 to 6.0). The 80 % intervals hold 80 % of the gains, the 95 % intervals 96 %. All tables",
+        "intervals 96 %.\n\n**What this does not show.**",
+        "**Advice from other targets.** All tables",
+        "**What this does not show.** Targets of one table",
+    ),
 }
 
 

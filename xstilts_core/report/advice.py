@@ -136,7 +136,7 @@ def _answer(
     ]
     counts = measured.groupby("table", sort=False)["target"].nunique()
     values = {"form": form, "code": code, "counts": counts, "regrets": regrets}
-    text = page("advice.txt.j2", table=table, target=target, rule=table.attrs["rule"], **values)
+    text = page("advice.page.j2", table=table, target=target, rule=table.attrs["rule"], **values)
     return Answer(code, table, text)
 
 

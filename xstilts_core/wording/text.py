@@ -1,5 +1,6 @@
-"""Fill in the templates of `templates/`: pages (*.md.j2, cards and the page of tasks) and sentences
-(*.txt.j2, the answers of reports), and the notes below figures (figure_notes.j2).
+"""Fill in the templates of `templates/`: pages (*.md.j2, cards and the page of tasks;
+*.page.j2, what a command prints), sentences (*.txt.j2, the answers of reports), and the notes below
+figures (figure_notes.j2).
 
 A table (DataFrame) is given to a template as the list of its rows. A name that a template lacks is
 an error, not an empty text.

@@ -96,4 +96,4 @@ def _unread(rules: Rules, folder: Path, missing: Mapping[str, str]) -> list[str]
 def table(report: Mapping[str, Any], rules: Rules) -> str:
     """Return the report as text: a line per task, then the groups and the overall score, then
     missing tasks and ignored paths."""
-    return page("official_scores.txt.j2", report=report, rules=rules)
+    return page("official_scores.page.j2", report=report, rules=rules)
