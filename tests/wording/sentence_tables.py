@@ -411,7 +411,7 @@ def _measures(kind: str) -> pd.DataFrame:
         for measure, value in numbers
         if rule in ("the advisor", "the model") or measure == "regret_1"
     ]
-    columns = "origin table rule measure value low high targets".split()
+    columns = ["origin", "table", "rule", "measure", "value", "low", "high", "targets"]
     table = pd.DataFrame(rows, columns=columns)
     table.loc[table["measure"].str.startswith("covered"), "value"] -= 1.0
     kept = {"full": table, "partial": table[table["origin"] == "other targets"]}
