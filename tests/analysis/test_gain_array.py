@@ -2,7 +2,11 @@
 one's own takes no more than the guide says."""
 
 import re
+import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+from unittest.mock import Mock
 
 import numpy as np
 import pandas as pd
@@ -10,6 +14,8 @@ import pytest
 from made_claims import draws_of
 
 from xstilts_core.analysis.gain_array import Gains, answer_table, mean
+from xstilts_core.report import figures
+from xstilts_core.wording import text as wording
 
 GUIDE = Path(__file__).parents[2] / "docs" / "guides" / "question.md"
 
@@ -63,13 +69,27 @@ def test_what_is_missing_stays_missing():
     assert np.isnan(draws.less_others([("mnli", "xquad")], ["de"]).value)
 
 
-def test_the_question_of_the_guide_is_answered_in_forty_lines():
+def filled_in(template: str, table: pd.DataFrame) -> str:
+    """The text of a template that is no file."""
+    return str(wording._environment().from_string(template).render(table=list(table.itertuples())))
+
+
+def test_the_question_of_the_guide_is_answered_in_forty_lines(monkeypatch):
     text = GUIDE.read_text(encoding="utf-8")
     blocks = re.findall(r"^```(\w+)\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
     lines = [line for _, block in blocks for line in block.splitlines() if line.strip()]
     assert len(lines) <= 40
-    names: dict[str, object] = {}
+    names: dict[str, Any] = {}
     for kind, block in blocks:
         if kind == "python":
             exec(block, names)
     names["test_languages_with_spaces_gain_two_points_more"]()
+    template, cell = (block for kind, block in blocks if kind != "python")
+    report = Mock(draws=gains())
+    report.say = lambda name, table: shown.append(filled_in(template, table))
+    report.figure = lambda name, draw, *data: shown.append(draw(*data).get_suptitle())
+    shown: list[str] = []
+    monkeypatch.setitem(sys.modules, "xstilts_core.analysis.spaces", SimpleNamespace(**names))
+    exec(cell, {"report": report, "figures": figures})
+    assert "points in languages with spaces" in shown[0] and "languages with spaces" in shown[1]
+    report.table.assert_called_once()
