@@ -20,7 +20,7 @@ from xstilts_core.files.paths import HOME
 from xstilts_core.jobs import kept_runs, sharing
 from xstilts_core.jobs.estimate import forecast
 from xstilts_core.phases.embeddings import parallel_sentences
-from xstilts_core.publish import cards
+from xstilts_core.publish import cards, records
 from xstilts_core.publish.xtreme.submission import kept
 from xstilts_core.study import Study
 from xstilts_core.study.identity import CORE_VERSION
@@ -358,7 +358,7 @@ def test_what_a_kept_run_lacks_is_said(original, measured, tmp_path) -> None:
     with pytest.raises(UsageError, match="no models are kept"):
         parallel_sentences(measured, "mnli", 1)
     with pytest.raises(UsageError, match="no models are kept, only scores"):
-        cards.model_folder(cards.find(str(measured.root / "intermediate" / "mnli" / "seed1")))
+        records.model_folder(records.find(str(measured.root / "intermediate" / "mnli" / "seed1")))
     # Nobody trains on with them, and another machine's seconds say nothing of this one's.
     other = tmp_path / "other.yaml"
     other.write_text(YAML + "shares: [measured]\n", encoding="utf-8")

@@ -98,7 +98,7 @@ def test_the_work_of_a_run_counts_the_languages_of_its_benchmark():
         assert work.work(spec).languages == count
     staged = TargetSpec(source="hub", train_on="siqa_copa", targets=["xcopa"], train_examples=1000)
     # Steps of 32 of SIQA's 1,000 examples, then of COPA's 400, five times each.
-    assert work.schedule(staged).stages == (5 * 32, 5 * 13)
+    assert work.work(staged).steps == 5 * 32 + 5 * 13
     assert work.size(Hub(), "siqa_copa", "train") == 33_810
 
 
