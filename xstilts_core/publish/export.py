@@ -58,28 +58,28 @@ def export(run: Record, out: Path) -> Path:
     return out
 
 
-def loaded(place: Path) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+def loaded(folder: Path) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     """Return the run's encoder in float32, without the untrained pooler, and its tokenizer."""
-    what = str(place)
-    network = loading.network_of(place, loading.configuration(place, what), what)
-    return network.eval(), loading.tokenizer_of(place, what)
+    what = str(folder)
+    network = loading.network_of(folder, loading.configuration(folder, what), what)
+    return network.eval(), loading.tokenizer_of(folder, what)
 
 
-def whole(network: PreTrainedModel, place: Path) -> PreTrainedModel:
+def whole(network: PreTrainedModel, folder: Path) -> PreTrainedModel:
     """Return the encoder with the language-model head of its folder, or alone if there is none."""
-    if not (place / LANGUAGE_HEAD).is_file():
+    if not (folder / LANGUAGE_HEAD).is_file():
         return network
     masked_model = AutoModelForMaskedLM.from_config(network.config, dtype=torch.float32)
     masked_model.base_model.load_state_dict(network.state_dict())
-    head = model.head_of(masked_model, str(place))
-    mismatch = head.load_state_dict(load_file(place / LANGUAGE_HEAD), strict=False)
+    head = model.head_of(masked_model, str(folder))
+    mismatch = head.load_state_dict(load_file(folder / LANGUAGE_HEAD), strict=False)
     masked_model.tie_weights()
     embeddings = masked_model.get_input_embeddings().weight
     if mismatch.unexpected_keys or any(
         head.get_parameter(name) is not embeddings for name in mismatch.missing_keys
     ):
         raise UsageError(
-            f"{place / LANGUAGE_HEAD} is not a language-model head of "
+            f"{folder / LANGUAGE_HEAD} is not a language-model head of "
             f"{type(masked_model).__name__}: run phase 1 again"
         )
     return masked_model
