@@ -12,9 +12,11 @@ gains               recipe x target, languages, seeds, test items
 space               the same sentences in all languages, layer by layer
 curves              training curves, and the progress of a running study
 scatter             any two variables, with the statistics of `analysis.correlations`
+advice              the recipes to train on first for a target, from measured gains
 explorer            the choice of a study, and the views that follow it
 """
 
+from xstilts_core.explore.advice import advice_view
 from xstilts_core.explore.curves import Logs, curves_view
 from xstilts_core.explore.explorer import Explorer
 from xstilts_core.explore.gains import Gains, gain_view
@@ -27,6 +29,7 @@ __all__ = [
     "Gains",
     "Logs",
     "Reader",
+    "advice_view",
     "curves_view",
     "gain_view",
     "scatter_view",
