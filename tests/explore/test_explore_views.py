@@ -324,6 +324,6 @@ def test_the_notebook_runs_from_top_to_bottom(study, tmp_path):
         for cell in nbformat.read(copy, as_version=4).cells
         for output in cell.get("outputs", [])
     ]
-    assert len(shown) == 5 and all(
+    assert len(shown) == 6 and all(
         "application/vnd.jupyter.widget-view+json" in output.data for output in shown
     )
