@@ -18,8 +18,8 @@ _KNOWN = {
 _HOST_BYTES, _CUDA_BYTES = 480_000_000, 600_000_000
 # Weights; while training also gradients, AdamW's two moments and the best weights so far.
 _WEIGHT_BYTES, _TRAINED_BYTES = 4, 16
-# One token of a vocabulary in the tokenizer's files.
-_WORD_BYTES = 60
+# One token of a vocabulary in the tokenizer's files, and in memory.
+_WORD_BYTES, _WORD_MEMORY_BYTES = 60, 1_200
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +53,13 @@ def shape_of(specs: Sequence[Spec], gpu: bool) -> Shape | None:
         return None
     config, origin = _configuration(encoders[0])
     with torch.device("meta"):
-        parameters = model.count_parameters(loading.new_network(config))
+        network = loading.new_network(config)
     where = model.device("auto" if gpu else "cpu")
+    trainings = [spec for spec in encoders if isinstance(spec, TuneSpec | PretrainSpec)]
+    parameters = model.count_parameters(network)
+    if all(getattr(spec, "freeze_embeddings", False) for spec in trainings):
+        model.freeze_embeddings(network)
+    trained = sum(weight.numel() for weight in network.parameters() if weight.requires_grad)
     activations = [
         token_bytes(config, spec.max_length)
         * (
@@ -62,18 +67,21 @@ def shape_of(specs: Sequence[Spec], gpu: bool) -> Shape | None:
             if isinstance(spec, PretrainSpec)
             else spec.batch_size * spec.max_length
         )
-        for spec in encoders
-        if isinstance(spec, TuneSpec | PretrainSpec)
+        for spec in trainings
     ]
-    weights = _WEIGHT_BYTES + (_TRAINED_BYTES if activations else 0)
+    weights = _WEIGHT_BYTES * parameters + (_TRAINED_BYTES * trained if trainings else 0)
     on_gpu, largest = where.type == "cuda", max(activations, default=0)
     return Shape(
         parameters=parameters,
         origin=origin,
         device=model.device_name(where),
         gpu=on_gpu,
-        memory=weights * parameters
-        + (_CUDA_BYTES + largest if on_gpu else _HOST_BYTES + min(largest, CPU_BYTES)),
+        memory=weights
+        + (
+            _CUDA_BYTES + largest
+            if on_gpu
+            else _HOST_BYTES + min(largest, CPU_BYTES) + _WORD_MEMORY_BYTES * config.vocab_size
+        ),
         file_bytes=_WEIGHT_BYTES * parameters + _WORD_BYTES * config.vocab_size,
     )
 
