@@ -6,6 +6,7 @@ import pytest
 from scipy.optimize import check_grad
 
 from xstilts_core.analysis import advice
+from xstilts_core.study.spec import BASELINE
 
 FORMATS = {"xnli": "pair", "pawsx": "pair", "xquad": "span", "tydiqa": "span"}
 
@@ -178,7 +179,7 @@ def test_none_stands_between_gains_and_losses_and_a_measured_target_needs_no_rul
     gains["ccg"] = dict.fromkeys(gains["mnli"], -9.0)
     evidence = frame(gains).assign(same_format=0.0, tasks=[("mnli",)] * 3 + [("ccg",)] * 3)
     table, regrets = advice.advise(evidence, new_rows(evidence, "new", "pair"))
-    assert list(table["recipe"]) == ["mnli", advice.NONE, "ccg"]
+    assert list(table["recipe"]) == ["mnli", BASELINE, "ccg"]
     assert list(regrets.index) == [advice.MODEL, *advice.RULES][:-1]
     for level in ("80", "95"):
         assert (table[f"low_{level}"] <= table["gain"]).all()

@@ -27,6 +27,8 @@ from scipy.linalg import cho_factor, cho_solve, solve_triangular
 from scipy.optimize import minimize
 from scipy.stats import norm
 
+from xstilts_core.study.spec import BASELINE
+
 GROUPS: tuple[tuple[str, ...], ...] = (
     ("recipe",),
     ("recipe", "format"),
@@ -37,7 +39,6 @@ GROUPS: tuple[tuple[str, ...], ...] = (
 """Columns whose joint values share an effect."""
 COVARIATES = ("same_format", "log_size", "similarity")
 LEVELS = (0.8, 0.95)
-NONE = "none"
 _SCALE = 5.0
 """Points of gain to which standard deviations are relative: a typical gain."""
 _START, _PRIOR, _BOUNDS = -1.5, 0.05, (-7.0, 3.0)
@@ -223,9 +224,8 @@ def advise(evidence: pd.DataFrame, rows: pd.DataFrame) -> tuple[pd.DataFrame, pd
     scores = _scores(evidence, rows, prediction["gain"])
     table = rows.drop(columns=["gain", "error"]).join(prediction).assign(score=scores[rule])
     zeros = dict.fromkeys([*prediction.drop(columns="chance"), "score"], 0.0)
-    table = pd.concat([pd.DataFrame([{"recipe": NONE, "tasks": (), **zeros}]), table]).sort_values(
-        "score", ascending=False, kind="stable"
-    )
+    nothing = pd.DataFrame([{"recipe": BASELINE, "tasks": (), **zeros}])
+    table = pd.concat([nothing, table]).sort_values("score", ascending=False, kind="stable")
     table.attrs["rule"] = rule
     return table.reset_index(drop=True), regrets
 

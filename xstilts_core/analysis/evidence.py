@@ -68,10 +68,7 @@ def _measured(study: Study, languages: Sequence[str] | None) -> tuple[pd.DataFra
             raise unknown("language of measured gains", code, codes, study.name)
     table = table[table["language"].isin(chosen_languages(table["language"], languages))]
     recipes = {
-        spec.recipe: (
-            tuple(spec.tasks),
-            sum(_size(spec, name) for name in spec.tasks),
-        )
+        spec.recipe: (tuple(spec.tasks), sum(_size(spec, name) for name in spec.tasks))
         for spec in study.specs
         if isinstance(spec, IntermediateSpec)
     }

@@ -23,13 +23,13 @@ def advise(options: argparse.Namespace) -> int:
         outputs=place(options.outputs),
     )
     languages = [code.strip() for code in options.languages.split(",") if code.strip()]
-    found = answers(
+    advice = answers(
         options.target, options.studies, languages, options.data, options.format, encoding
     )
     if not options.json:
-        print("\n\n".join(answer.text for answer in found))
+        print("\n\n".join(answer.text for answer in advice))
         return 0
-    for answer in found:
+    for answer in advice:
         ranks = answer.table[["recipe", "tasks", *_SHOWN, "reasons", "commands"]]
         content = {"language": answer.language, "rule": answer.table.attrs["rule"]}
         rows = json.loads(ranks.to_json(orient="records"))

@@ -7,7 +7,7 @@ import ipywidgets
 import pandas as pd
 from markupsafe import Markup
 
-from xstilts_core.analysis.advice import NONE
+from xstilts_core.analysis.scores import ENGLISH
 from xstilts_core.explore import controls
 from xstilts_core.explore.markup import language_name, plain_table, render
 from xstilts_core.explore.page import Page, picture
@@ -15,11 +15,13 @@ from xstilts_core.explore.reader import Reader
 from xstilts_core.explore.text import note
 from xstilts_core.report.figures.forest import forest
 from xstilts_core.report.figures.style import FULL
+from xstilts_core.study.spec import BASELINE
 from xstilts_core.tasks import TARGET_NAMES, TASKS
 from xstilts_core.wording.numbers import gain, interval
 
 _KEPT = ("measured", "published")
 _TITLE = "expected zero-shot gain"
+_ALL = "all but English"
 
 
 def advice_html(table: pd.DataFrame, width: float = FULL) -> Markup:
@@ -31,9 +33,9 @@ def advice_html(table: pd.DataFrame, width: float = FULL) -> Markup:
     cells = [
         (
             row.recipe,
-            "0" if row.recipe == NONE else gain(row.gain),
-            "" if row.recipe == NONE else interval(row.low_80, row.high_80),
-            "" if row.recipe == NONE else f"{100 * row.chance:.0f} %",
+            "0" if row.recipe == BASELINE else gain(row.gain),
+            "" if row.recipe == BASELINE else interval(row.low_80, row.high_80),
+            "" if row.recipe == BASELINE else f"{100 * row.chance:.0f} %",
             row.reasons,
         )
         for row in table.itertuples()
@@ -70,21 +72,17 @@ def _advice_view(reader: Reader, advise: Callable[..., Sequence[Any]]) -> ipywid
 
     def offer() -> None:
         filling.append(True)  # ask once at the end, not once more for the languages
-        code.options = _languages(target.value)
+        codes = TASKS[target.value].languages if target.value else ()
+        labels = [(language_name(name), name) for name in codes if name != ENGLISH]
+        code.options = [(_ALL, ""), *labels]
         filling.clear()
         draw()
 
     filling: list[bool] = []
     # An answer takes seconds, and the other views should not wait for it.
     target = controls.dropdown("target", TARGET_NAMES, "", every="choose one")
-    code = controls.dropdown("language", [], every="all but English")
+    code = controls.dropdown("language", [], every=_ALL)
     page = Page()
     controls.on_change(offer, target)
     controls.on_change(draw, code, page)
     return controls.column(controls.row(target, code), page)
-
-
-def _languages(target: str) -> list[tuple[str, str]]:
-    """Return (label, code) of the languages of a target, after one for all of them."""
-    codes = [code for code in TASKS[target].languages if code != "en"] if target else []
-    return [("all but English", ""), *((language_name(code), code) for code in codes)]

@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 
 from xstilts_core import analysis
-from xstilts_core.analysis.advice import NONE
 from xstilts_core.data.own import read_own
 from xstilts_core.data.source import find_source
 from xstilts_core.errors import UsageError, unknown
@@ -16,6 +15,7 @@ from xstilts_core.files.paths import expanded
 from xstilts_core.languages import language
 from xstilts_core.phases import embeddings
 from xstilts_core.study import Study
+from xstilts_core.study.spec import BASELINE
 from xstilts_core.tasks import FORMATS, TARGET_NAMES, TASKS
 from xstilts_core.wording.text import page, sentences
 
@@ -151,10 +151,10 @@ def _commands(recipe: str, tasks: Sequence[str], target: str, encoding: Encoding
     before = f"xstilts notebook 20_intermediate -p recipe {recipe} -p tasks '[{', '.join(tasks)}]'"
     if target not in TASKS:
         export = f"xstilts export by_hand/intermediate/{recipe}/seed1 my_encoder"
-        return [] if recipe == NONE else [before + options, export]
+        return [] if recipe == BASELINE else [before + options, export]
     if train_on := TASKS[target].train_on:
         last = f"21_target -p recipe {recipe} -p train_on {train_on} -p targets '[{target}]'"
     else:
         last = f"22_retrieval -p recipe {recipe} -p task {target}"
     last = f"xstilts notebook {last}{options}"
-    return [last] if recipe == NONE else [before + options, last]
+    return [last] if recipe == BASELINE else [before + options, last]
