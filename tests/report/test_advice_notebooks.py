@@ -3,9 +3,9 @@
 import json
 from pathlib import Path
 
-import nbformat
 import pandas as pd
 import pytest
+from notebook_cells import said_by
 
 from xstilts_core import results
 from xstilts_core.errors import UsageError
@@ -13,26 +13,9 @@ from xstilts_core.files.paths import home
 from xstilts_core.report.advice import answers, evidence
 
 
-def read(name: str, monkeypatch: pytest.MonkeyPatch, **parameters: object) -> str:
-    """Run the cells of a notebook and return what it said."""
-    said: list[str] = []
-
-    def display(*shown: object, **options: object) -> None:
-        said.extend(str(getattr(thing, "data", thing)) for thing in shown)
-
-    monkeypatch.setattr("xstilts_core.report.report.display", display)
-    space: dict[str, object] = {"print": lambda *shown, **options: said.extend(shown)}
-    for cell in nbformat.read(home() / "notebooks" / f"{name}.ipynb", as_version=4).cells:
-        if cell.cell_type == "code":
-            exec(cell.source, space)
-        if "parameters" in cell.metadata.get("tags", []):
-            space |= parameters
-    return "\n".join(said)
-
-
 def test_advice_by_language(tmp_path, monkeypatch):
     values = {"target": "xcopa", "languages": ["it", "sw"], "folder": str(tmp_path)}
-    said = read("70_advice", monkeypatch, **values)
+    said = said_by("70_advice", monkeypatch, **values)
     assert "before xcopa (choice), in Italian" in said and "in Swahili" in said
     assert json.loads((tmp_path / results.RESULT).read_text())["notebook"] == "70_advice"
     assert (tmp_path / "advice.pdf").is_file()
@@ -43,7 +26,7 @@ def test_advice_by_language(tmp_path, monkeypatch):
 
 def test_advice_measured_on_published_scores(tmp_path, monkeypatch):
     values = {"study": "published", "others": [], "folder": str(tmp_path)}
-    said = read("71_advice_measured", monkeypatch, **values)
+    said = said_by("71_advice_measured", monkeypatch, **values)
     for words in (
         "**Advice from other targets.** published (10 targets): the advisor's first choice loses 0.8",
         "the best simple rule (best on average) 0.8",

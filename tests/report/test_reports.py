@@ -12,16 +12,17 @@ from dataclasses import asdict, replace
 from functools import cache
 from pathlib import Path
 
-import nbformat
 import pandas as pd
 import pytest
 import yaml
 from made_studies import load
 from matplotlib.figure import Figure
 from matplotlib.text import Text
+from notebook_cells import said_by
 
 from xstilts_core import results
 from xstilts_core.files.paths import home
+from xstilts_core.report import figures, report
 from xstilts_core.results import Score
 from xstilts_core.study import Study, identity, study_file
 from xstilts_core.tasks import TASKS
@@ -130,30 +131,18 @@ def fill(study: Study, every: int, scores: Callable[..., Iterator[Score]] = scor
 
 
 def read(
-    report: str, study: Study, monkeypatch: pytest.MonkeyPatch
+    notebook: str, study: Study, monkeypatch: pytest.MonkeyPatch
 ) -> tuple[dict[str, Figure], str]:
     """Run the cells of a report. Returns its figures by their file names, and what it said."""
     kept: dict[str, Figure] = {}
-    said: list[str] = []
 
     def save(figure: Figure, folder: Path, name: str) -> list[Path]:
         kept[name] = figure
         return []
 
-    def display(*shown: object, **options: object) -> None:
-        said.extend(str(getattr(thing, "data", thing)) for thing in shown)
-
-    for place in ("figures.save", "figures.files.save", "report.save"):
-        monkeypatch.setattr(f"xstilts_core.report.{place}", save)
-    monkeypatch.setattr("xstilts_core.report.report.display", display)
-    space: dict[str, object] = {}
-    cells = nbformat.read(home() / "notebooks" / f"{report}.ipynb", as_version=4).cells
-    for cell in cells:
-        if cell.cell_type == "code":
-            exec(cell.source, space)
-        if "parameters" in cell.metadata.get("tags", []):
-            space |= {"study": study.file, "outputs": study.outputs}
-    return kept, "\n".join(said)
+    for module in (report, figures, figures.files):
+        monkeypatch.setattr(module, "save", save)
+    return kept, said_by(notebook, monkeypatch, study=study.file, outputs=study.outputs)
 
 
 def words(figure: Figure) -> str:
