@@ -9,7 +9,6 @@ from notebook_cells import said_by
 
 from xstilts_core import results
 from xstilts_core.errors import UsageError
-from xstilts_core.files.paths import home
 from xstilts_core.report.advice import answers, evidence
 
 
