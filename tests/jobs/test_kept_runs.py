@@ -158,14 +158,13 @@ def test_an_encoder_that_is_a_folder_is_named_as_the_study_names_it(
     change(copy, MNLI, elsewhere)
     monkeypatch.setattr(results, "difference", lambda *_: "")
     folder = tmp_path / "kept"
-    kept_runs.pack(copy.of_seeds([1]), folder)
+    kept_runs.pack(copy.part([1]), folder)
     line = next(line for line in lines(folder / "seed1.runs.jsonl.gz") if line["folder"] == MNLI)
     assert (
         "/home/me" not in json.dumps(line) and line["result"]["identity"]["fingerprint"] == "0" * 64
     )
     assert (
-        line["result"]["spec"]["encoder"] == "mini"
-        and kept_runs.pack(copy.of_seeds([1]), folder) == []
+        line["result"]["spec"]["encoder"] == "mini" and kept_runs.pack(copy.part([1]), folder) == []
     )
 
 
@@ -303,7 +302,7 @@ def test_a_run_takes_no_other_runs_place(case, original, copy, reference, monkey
     folder, before = reference, contents(reference)
     if name.endswith("seed2"):
         folder = reference.parent / "first"
-        kept_runs.pack(original.of_seeds([1]), folder)
+        kept_runs.pack(original.part([1]), folder)
         before = contents(folder)
     with pytest.raises(UsageError) as error:
         kept_runs.pack(copy, folder)

@@ -2,6 +2,10 @@
 
 import argparse
 import json
+import sys
+from collections.abc import Callable
+from contextlib import redirect_stdout
+from typing import Any
 
 from xstilts_core.commands.places import model, place
 from xstilts_core.errors import UsageError
@@ -23,9 +27,23 @@ def advise(options: argparse.Namespace) -> int:
         outputs=place(options.outputs),
     )
     languages = [code.strip() for code in options.languages.split(",") if code.strip()]
-    advice = answers(
-        options.target, options.studies, languages, options.data, options.format, encoding
-    )
+
+    def ask(*studies: Any) -> list[Any]:
+        return answers(
+            options.target,
+            [*studies, *options.studies],
+            languages,
+            options.data,
+            options.format,
+            encoding,
+        )
+
+    if options.budget is None:
+        advice = ask()
+    else:
+        # Only the answer goes to standard output.
+        with redirect_stdout(sys.stderr):
+            advice = _measured(options, encoding, ask)
     if not options.json:
         print("\n\n".join(answer.text for answer in advice))
         return 0
@@ -35,3 +53,44 @@ def advise(options: argparse.Namespace) -> int:
         rows = json.loads(ranks.to_json(orient="records"))
         print(json.dumps({**content, "ranks": rows}, ensure_ascii=False))
     return 0
+
+
+def _measured(
+    options: argparse.Namespace, encoding: Any, ask: Callable[..., list[Any]]
+) -> list[Any]:
+    """Run the recipes of the answer before the target within the budget, and return the answers
+    from these runs and the other evidence."""
+    from xstilts_core.jobs import grid, halving
+
+    if options.data:
+        raise UsageError(f"--budget measures targets of the suite, not --data {options.data}")
+    if encoding.source != "mini" and not encoding.encoder:
+        raise UsageError(f"--budget with --source {encoding.source} needs --encoder E to train")
+    clock = halving.Clock(options.target, encoding.outputs, options.budget)
+    jobs = grid.jobs_at_once(options.jobs, "local")
+    advice = ask()
+    study = halving.trial(
+        options.target,
+        {row.recipe: row.tasks for row in advice[0].table.itertuples() if row.tasks},
+        options.like or ("mini" if encoding.source == "mini" else "laptop"),
+        clock,
+        jobs,
+        source=encoding.source,
+        encoder=encoding.encoder or "mini",
+        outputs=encoding.outputs,
+        data_root=encoding.data_root,
+    )
+
+    def rank(runs: Any) -> list[str]:
+        answers = ask(runs)
+        print("\n\n".join(answer.text for answer in answers))
+        return list(answers[0].table["recipe"])
+
+    halving.halve(study, clock, jobs, rank)
+    if halving.has_gains(study):
+        return ask(study)
+    print(
+        f"The budget of {options.budget:g} minutes ended before a gain was measured. "
+        "With a larger one, the same command goes on."
+    )
+    return advice

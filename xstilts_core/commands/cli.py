@@ -48,8 +48,8 @@ def parser() -> argparse.ArgumentParser:
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         for flag, options in entry["arguments"].items():
-            if options.get("type") == "int":
-                options = {**options, "type": int}
+            if "type" in options:
+                options = {**options, "type": {"int": int, "float": float}[options["type"]]}
             if isinstance(options.get("metavar"), list):
                 options = {**options, "metavar": tuple(options["metavar"])}
             command.add_argument(flag, **options)
@@ -58,7 +58,7 @@ def parser() -> argparse.ArgumentParser:
 
 # Seconds after which an interrupted command ends without finishing its cleanup. `run` may have jobs
 # on a cluster to cancel.
-_SECONDS_TO_STOP = {"run": 30, "notebook": stopping.SECONDS_TO_UNWIND}
+_SECONDS_TO_STOP = {"run": 30, "advise": 30, "notebook": stopping.SECONDS_TO_UNWIND}
 
 
 def interrupted(_: int) -> None:

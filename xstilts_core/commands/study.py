@@ -33,7 +33,7 @@ def run(options: argparse.Namespace) -> int:
 
     study = load(options)
     jobs = grid.jobs_at_once(options.jobs, options.profile)
-    parts = [member.of_seeds(options.seeds) for member in study.members]
+    parts = [member.part(options.seeds) for member in study.members]
     if options.dry_run:
         return foresee(parts, jobs, options.profile)
     for member in study.members:

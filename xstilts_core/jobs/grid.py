@@ -71,7 +71,7 @@ def threads(jobs: int) -> int:
 
 def targets(study: Study) -> list[str]:
     """Return Snakemake's targets: the whole grid, or the results of the selected runs
-    (`Study.of_seeds`)."""
+    (`Study.part`)."""
     if len(study.specs) == len(study.by_folder):
         return ["grid"]
     return [str((spec.folder / results.RESULT).relative_to(study.root)) for spec in study.specs]

@@ -59,18 +59,25 @@ class Answer:
 
 
 def evidence(
-    studies: Sequence[str], code: str = "", encoding: Encoding = Encoding(), **own: Sequence[str]
+    studies: Sequence[str | Study],
+    code: str = "",
+    encoding: Encoding = Encoding(),
+    **own: Sequence[str],
 ) -> tuple[pd.DataFrame, Vectors]:
-    """Return the gains that studies, given by name, measured in a language ("": in all but
+    """Return the gains that studies (or their names) measured in a language ("": in all but
     English), and the mean vectors of their tasks' texts and of one's own.
 
     Raise UsageError if fewer than _LEAST_TARGETS targets are measured.
     """
-    loaded = [Study.load(name, encoding.outputs, ".") for name in studies]
+    loaded = [
+        Study.load(study, encoding.outputs, ".") if isinstance(study, str) else study
+        for study in studies
+    ]
     table = analysis.measured_gains(loaded, [code] if code else None)
     if table["target"].nunique() < _LEAST_TARGETS:
+        names = ", ".join(study.name for study in loaded)
         raise UsageError(
-            f"{', '.join(studies)}: gains on {', '.join(table['target'].unique())} alone: "
+            f"{names}: gains on {', '.join(table['target'].unique())} alone: "
             f"advice needs {_LEAST_TARGETS} targets (--studies)"
         )
     tasks = [*table["tasks"].explode(), *table["target"]]
@@ -80,7 +87,7 @@ def evidence(
 
 def answers(
     target: str,
-    studies: Sequence[str],
+    studies: Sequence[str | Study],
     languages: Sequence[str] = (),
     data: str = "",
     form: str = "",
@@ -112,7 +119,7 @@ def answers(
 def _answer(
     target: str,
     form: str,
-    studies: Sequence[str],
+    studies: Sequence[str | Study],
     code: str,
     encoding: Encoding,
     own: Mapping[str, Sequence[str]],

@@ -1,7 +1,7 @@
 """Expand a study's YAML file into the validated specs of its runs. The whole grid is checked before
 anything starts."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, ClassVar, Self
@@ -335,16 +335,20 @@ class Study(Checked):
         runs = link_parents(self.expand())
         return (self._data_spec(runs), *runs) if self.on_hub else runs
 
-    def of_seeds(self, seeds: Sequence[int]) -> "Study":
-        """Return the study with only the runs of these seeds and the run that fetches their data.
-        Return it unchanged if no seed is given. Raise UsageError for an unknown seed."""
-        if not seeds or not self.specs:
-            return self
-        if unknown_seeds := [seed for seed in seeds if seed not in self.seeds]:
+    def part(self, seeds: Sequence[int] = (), recipes: Collection[str] = ()) -> "Study":
+        """Return the study with only the runs of these seeds and recipes (empty: all), and the run
+        that fetches their data. Raise UsageError for an unknown seed."""
+        if unknown_seeds := [seed for seed in seeds if self.specs and seed not in self.seeds]:
             raise unknown("seed", unknown_seeds[0], map(str, self.seeds), self.file)
         all_runs, selection = self.by_folder, self.model_copy()
         specs = tuple(
-            spec for spec in self.specs if spec.seed in seeds or isinstance(spec, DataSpec)
+            spec
+            for spec in self.specs
+            if isinstance(spec, DataSpec)
+            or (
+                (not seeds or spec.seed in seeds)
+                and (not recipes or getattr(spec, "recipe", BASELINE) in recipes)
+            )
         )
         selection.__dict__.update(specs=specs, by_folder=all_runs)
         return selection
