@@ -10,7 +10,7 @@ from typing import Any
 from xstilts_core.commands.places import model, place
 from xstilts_core.errors import UsageError
 
-_SHOWN = ("gain", "low_80", "high_80", "low_95", "high_95", "chance")
+_SHOWN = ("gain", "low_80", "high_80", "low_95", "high_95", "chance", "seconds")
 
 
 def advise(options: argparse.Namespace) -> int:

@@ -3,6 +3,7 @@ or for labelled rows of a user's own."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,10 +13,19 @@ from xstilts_core.data.own import read_own
 from xstilts_core.data.source import find_source
 from xstilts_core.errors import UsageError, unknown
 from xstilts_core.files.paths import expanded
+from xstilts_core.jobs.estimate import forecast
+from xstilts_core.jobs.machine import cores, visible_gpus
 from xstilts_core.languages import language
 from xstilts_core.phases import embeddings
 from xstilts_core.study import Study
-from xstilts_core.study.spec import BASELINE
+from xstilts_core.study.spec import (
+    SPECS,
+    IntermediateSpec,
+    RetrievalSpec,
+    Spec,
+    TargetSpec,
+    make,
+)
 from xstilts_core.tasks import FORMATS, TARGET_NAMES, TASKS
 from xstilts_core.wording.text import page, sentences
 
@@ -130,10 +140,13 @@ def _answer(
     table, regrets = analysis.advise(
         measured, analysis.with_similarity(rows, vectors) if vectors else rows
     )
-    table["commands"] = [
-        _commands(recipe, tasks, target, encoding)
-        for recipe, tasks in zip(table["recipe"], table["tasks"], strict=True)
+    recipes = list(table["recipe"])
+    runs = [
+        _runs(recipe, tasks, target, encoding)
+        for recipe, tasks in zip(recipes, table["tasks"], strict=True)
     ]
+    table["commands"] = [_commands(*pair, target) for pair in zip(recipes, runs, strict=True)]
+    table["seconds"] = _seconds(runs, encoding.outputs) if encoding.encoder else np.nan
     gains = measured.sort_values("gain", ascending=False)
     table["reasons"] = [
         sentences(
@@ -143,25 +156,58 @@ def _answer(
     ]
     counts = measured.groupby("table", sort=False)["target"].nunique()
     values = {"form": form, "code": code, "counts": counts, "regrets": regrets}
-    text = page("advice.page.j2", table=table, target=target, rule=table.attrs["rule"], **values)
+    text = page(
+        "advice.page.j2",
+        table=table,
+        target=target,
+        rule=table.attrs["rule"],
+        spent=forecast.spent,
+        **values,
+    )
     return Answer(code, table, text)
 
 
-def _commands(recipe: str, tasks: Sequence[str], target: str, encoding: Encoding) -> list[str]:
-    """Return the commands that train a recipe and then the target, or that export the encoder for a
-    target of one's own."""
-    options = "".join(
-        f" -p {key} {getattr(encoding, key)}"
-        for key in ("encoder", "source", "data_root")
-        if getattr(encoding, key) not in ("", "mini")
-    )
-    before = f"xstilts notebook 20_intermediate -p recipe {recipe} -p tasks '[{', '.join(tasks)}]'"
-    if target not in TASKS:
-        export = f"xstilts export by_hand/intermediate/{recipe}/seed1 my_encoder"
-        return [] if recipe == BASELINE else [before + options, export]
-    if train_on := TASKS[target].train_on:
-        last = f"21_target -p recipe {recipe} -p train_on {train_on} -p targets '[{target}]'"
-    else:
-        last = f"22_retrieval -p recipe {recipe} -p task {target}"
-    last = f"xstilts notebook {last}{options}"
-    return [last] if recipe == BASELINE else [before + options, last]
+_Runs = Sequence[tuple[type[Spec], dict[str, Any]]]
+
+
+def _runs(recipe: str, tasks: Sequence[str], target: str, encoding: Encoding) -> _Runs:
+    """Return the runs by hand, each with its settings, that train a recipe and then the target, if
+    that is a task of the suite."""
+    places = {name: getattr(encoding, name) for name in ("encoder", "source", "data_root")}
+    shared = {name: value for name, value in places.items() if value not in ("", "mini")}
+    runs: list[tuple[type[Spec], dict[str, Any]]] = []
+    if tasks:
+        runs.append((IntermediateSpec, {"recipe": recipe, "tasks": list(tasks)}))
+    if target in TASKS and (train_on := TASKS[target].train_on):
+        runs.append((TargetSpec, {"recipe": recipe, "train_on": train_on, "targets": [target]}))
+    elif target in TASKS:
+        runs.append((RetrievalSpec, {"recipe": recipe, "task": target}))
+    return [(kind, settings | shared) for kind, settings in runs]
+
+
+def _commands(recipe: str, runs: _Runs, target: str) -> list[str]:
+    """Return the commands of these runs, and for a target of one's own the one that exports the
+    encoder."""
+    commands = []
+    for kind, settings in runs:
+        values = (
+            f" -p {key} '[{', '.join(value)}]'" if isinstance(value, list) else f" -p {key} {value}"
+            for key, value in settings.items()
+        )
+        commands.append(f"xstilts notebook {kind.notebook}{''.join(values)}")
+    if runs and target not in TASKS:
+        commands.append(f"xstilts export by_hand/intermediate/{recipe}/seed1 my_encoder")
+    return commands
+
+
+def _seconds(rows: Sequence[_Runs], outputs: str) -> list[float]:
+    """Return the forecast time of each row's runs on this machine; NaN where it is unknown."""
+    fixed = {"study": "by_hand", "outputs": outputs}
+    specs = [
+        [make(kind, settings | fixed, "xstilts advise") for kind, settings in runs] for runs in rows
+    ]
+    distinct = {spec.folder: spec for runs in specs for spec in runs}
+    in_order = sorted(distinct.values(), key=lambda spec: list(SPECS).index(spec.phase))
+    seconds = forecast.run_seconds(in_order, cores(), gpu=bool(visible_gpus()))
+    by_folder = dict(zip((spec.folder for spec in in_order), seconds, strict=True))
+    return [sum(by_folder[spec.folder] for spec in runs) for runs in specs]

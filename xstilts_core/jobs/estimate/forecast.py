@@ -213,6 +213,13 @@ def _estimate(
     return costs, tuple(dict.fromkeys(errors)), shape
 
 
+def run_seconds(specs: Sequence[Spec], threads: int, gpu: bool) -> list[float]:
+    """Forecast the seconds of each of these runs (in the order of the phases) if it has this
+    machine to itself; NaN where they are unknown."""
+    costs, _, _ = _estimate(specs, threads, gpu, local=True, share=1.0)
+    return [costs[spec.folder].seconds if spec.folder in costs else nan for spec in specs]
+
+
 def wall_seconds(todo: Sequence[Spec], costs: Mapping[Path, Cost], jobs: int) -> float:
     """Return the time when the last of these runs ends, parents first, with `jobs` parallel runs:
     that of the longest chain of runs that start from each other, or of all runs together."""
