@@ -10,13 +10,15 @@ import shlex
 import sys
 from pathlib import Path
 
-from xstilts_core import results
 from xstilts_core.files.paths import HOME, home
-from xstilts_core.study import Study
 
 # `xstilts run` hands over its settings in letters that no shell and no parser reads otherwise.
 SETTINGS = json.loads(base64.urlsafe_b64decode(config["grid"])) if "grid" in config else config
 os.environ[HOME] = SETTINGS.get("home") or str(home())
+# After that, since the project declares tasks too (params/own/).
+from xstilts_core import results
+from xstilts_core.study import Study
+
 GIVEN = {key: SETTINGS[key] for key in ("source", "encoder") if key in SETTINGS}
 STUDY = Study.load(SETTINGS.get("study", "quick"), SETTINGS.get("outputs", "outputs"), SETTINGS.get("data_root", ""), GIVEN)
 # Below `xstilts run` Snakemake works in the study's folder: then the paths of this graph are plain, whatever letters stand above it.

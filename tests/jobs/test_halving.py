@@ -1,13 +1,17 @@
 """Measuring recipes within a budget: rounds, sizes, the clock, mistakes, and a trial that is
 stopped and goes on."""
 
+import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-from xstilts_core import results
+from xstilts_core import analysis, results, tasks
+from xstilts_core.data.source import find_source
 from xstilts_core.errors import UsageError
+from xstilts_core.files.paths import home
 from xstilts_core.jobs import halving
 from xstilts_core.jobs.estimate.forecast import Cost, Forecast
 from xstilts_core.study.spec import IntermediateSpec
@@ -73,11 +77,11 @@ def test_a_target_is_trained_as_in_full(tmp_path, costs):
 
 
 def test_the_size_of_a_recipe_and_the_cap_of_several_tasks_shrink_too(tmp_path, costs):
-    tasks = ["mnli", "anli_plus", "qqp", "squad_v2", "squad_v1"]
-    tasks += ["hellaswag", "ccg", "cosmosqa", "commonsenseqa"]
-    study = made(tmp_path, recipes={"mnli": ("mnli",), "multitask": tasks}, minutes=2)
+    nine = ["mnli", "anli_plus", "qqp", "squad_v2", "squad_v1"]
+    nine += ["hellaswag", "ccg", "cosmosqa", "commonsenseqa"]
+    study = made(tmp_path, recipes={"mnli": ("mnli",), "multitask": nine}, minutes=2)
     runs = {spec.recipe: spec for spec in study.specs if isinstance(spec, IntermediateSpec)}
-    assert runs["multitask"].cap < 667 and runs["multitask"].tasks == tasks
+    assert runs["multitask"].cap < 667 and runs["multitask"].tasks == nine
     assert runs["mnli"].train_examples < 2000
 
 
@@ -162,18 +166,55 @@ def test_a_budget_is_above_zero(tmp_path, minutes):
         clock_of(tmp_path, minutes)
 
 
+@pytest.fixture
+def own_rows(tmp_path, monkeypatch):
+    """A target of one's own: 60 Swahili questions in two classes, declared in a project's place."""
+    path = tmp_path / "even.jsonl"
+    rows = [
+        {"text_a": f"Nambari {number} ni shufwa?", "label": ("hapana", "ndiyo")[number % 2]}
+        for number in range(60)
+    ]
+    path.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    declaration = home() / tasks.OWN / "even.yaml"
+    tasks.declare_own("even", str(path), "pair", "sw")
+    yield "even"
+    declaration.unlink()
+    del tasks.TASKS["even"], tasks.FORMATS["even"]
+
+
+def test_rows_of_ones_own_are_a_target(own_rows):
+    entry, source = tasks.task(own_rows), find_source("mini")
+    assert entry.labels == ("hapana", "ndiyo") and entry.single_text and entry.train_on == own_rows
+    assert source.languages(own_rows, "train") == ("sw",) == source.evaluated(own_rows, "test", [])
+    sizes = {split: len(source.load(own_rows, split, "sw")) for split in ("train", "dev", "test")}
+    assert sizes == entry.sizes == {"train": 36, "dev": 6, "test": 18}
+    assert len({row.id for split in sizes for row in source.load(own_rows, split, "sw")}) == 60
+    Path(entry.file).write_text('{"text_a": "x"}\n', encoding="utf-8")
+    changed = tasks.own_task(own_rows, entry.file, "pair", "sw")
+    assert changed.version != entry.version
+    with pytest.raises(UsageError, match="line 1: no 'label' among text_a"):
+        source.load(own_rows, "train", "sw")
+    Path(entry.file).unlink()
+    assert tasks.own_task(own_rows, entry.file, "pair", "sw").sizes["train"] == 0
+    with pytest.raises(UsageError, match="cannot be read"):
+        source.load(own_rows, "train", "sw")
+
+
 @pytest.mark.slow
-def test_a_trial_is_measured_stopped_and_continued(tmp_path, costs):
-    """With seconds nothing is scored; a larger budget completes the same study."""
+def test_a_trial_is_measured_stopped_and_continued(tmp_path, costs, own_rows):
+    """On rows of one's own: with seconds nothing is scored; a larger budget completes the same
+    study, whose gains are evidence."""
     recipes = {"mnli": ("mnli",), "ccg": ("ccg",)}
-    study = made(tmp_path, "udpos", recipes, minutes=30.0, like="smoke")
-    spent = clock_of(tmp_path, 1.0, "udpos").spent
-    few = clock_of(tmp_path, (spent + 14.0) / 60, "udpos")
+    study = made(tmp_path, own_rows, recipes, minutes=30.0, like="smoke")
+    spent = clock_of(tmp_path, 1.0, own_rows).spent
+    few = clock_of(tmp_path, (spent + 14.0) / 60, own_rows)
     halving.halve(study, few, 2, lambda _: pytest.fail("too early"))
     assert not halving.has_gains(study)
     ranked = []
-    many = clock_of(tmp_path, 30.0, "udpos")
+    many = clock_of(tmp_path, 30.0, own_rows)
     halving.halve(study, many, 2, lambda part: ranked.append(part) or ["mnli", "ccg"])
     assert len(ranked) == 1 and halving.has_gains(study)
     assert all(run.state == "done" for run in results.states(study.specs))
-    assert many.spent > few.spent
+    gains = analysis.measured_gains([study])
+    assert list(gains["recipe"]) == ["mnli", "ccg"] and set(gains["target"]) == {own_rows}
+    assert set(gains["format"]) == {"pair"}

@@ -26,7 +26,8 @@ def measured_gains(
     """Return one row per study, recipe and target with a gain: columns table recipe tasks target
     gain error runs format size same_format log_size.
 
-    languages: those to average over; None selects all but English. Published scores are in English
+    languages: those to average over; None selects all but English, unless a target has no others.
+    Published scores are in English
     and count for every language. tasks: the recipe's intermediate tasks. error: the standard error
     over runs, pooled over the table. format: the target's. size: the recipe's training examples;
     log_size: its logarithm. same_format: 1 if one of the recipe's tasks has the target's format.
@@ -66,7 +67,10 @@ def _measured(study: Study, languages: Sequence[str] | None) -> tuple[pd.DataFra
     for code in languages or ():
         if len(table) and code not in (codes := set(table["language"])):
             raise unknown("language of measured gains", code, codes, study.name)
-    table = table[table["language"].isin(chosen_languages(table["language"], languages))]
+    chosen = table["language"].isin(chosen_languages(table["language"], languages))
+    if languages is None:  # a target of one's own may be in English alone
+        chosen |= table.groupby("target")["language"].transform("nunique") == 1
+    table = table[chosen]
     recipes = {
         spec.recipe: (tuple(spec.tasks), sum(_size(spec, name) for name in spec.tasks))
         for spec in study.specs

@@ -43,7 +43,7 @@ def advise(options: argparse.Namespace) -> int:
     else:
         # Only the answer goes to standard output.
         with redirect_stdout(sys.stderr):
-            advice = _measured(options, encoding, ask)
+            advice = _measured(options, languages, encoding, ask)
     if not options.json:
         print("\n\n".join(answer.text for answer in advice))
         return 0
@@ -56,21 +56,28 @@ def advise(options: argparse.Namespace) -> int:
 
 
 def _measured(
-    options: argparse.Namespace, encoding: Any, ask: Callable[..., list[Any]]
+    options: argparse.Namespace,
+    languages: list[str],
+    encoding: Any,
+    ask: Callable[..., list[Any]],
 ) -> list[Any]:
     """Run the recipes of the answer before the target within the budget, and return the answers
     from these runs and the other evidence."""
+    from xstilts_core.files.paths import expanded
     from xstilts_core.jobs import grid, halving
+    from xstilts_core.tasks import declare_own
 
-    if options.data:
-        raise UsageError(f"--budget measures targets of the suite, not --data {options.data}")
     if encoding.source != "mini" and not encoding.encoder:
         raise UsageError(f"--budget with --source {encoding.source} needs --encoder E to train")
-    clock = halving.Clock(options.target, encoding.outputs, options.budget)
+    path = expanded(options.data).resolve()
+    target = options.target or path.stem
+    clock = halving.Clock(target, encoding.outputs, options.budget)
     jobs = grid.jobs_at_once(options.jobs, "local")
     advice = ask()
+    if options.data:
+        declare_own(target, str(path), options.format, (languages or ["en"])[0])
     study = halving.trial(
-        options.target,
+        target,
         {row.recipe: row.tasks for row in advice[0].table.itertuples() if row.tasks},
         options.like or ("mini" if encoding.source == "mini" else "laptop"),
         clock,

@@ -116,7 +116,7 @@ def trial(
     source = find_source(places["source"], data_root)
     train_on = TASKS[target].train_on
     for name in (train_on, *(name for tasks in recipes.values() for name in tasks)):
-        if name and "en" not in source.languages(name, "train"):
+        if name and not TASKS[name].file and "en" not in source.languages(name, "train"):
             raise UsageError(f"{name}: source {source.name} has no training data ({data_root})")
     content = _content(target, recipes, study_file.read(study_file.find(like))) | places
     arguments = {"name": clock.folder.name, "outputs": outputs, "data_root": data_root}

@@ -20,11 +20,11 @@ ROLES = {
 
 
 def task_rows() -> list[dict[str, Any]]:
-    """Return the declarations of every task: its fields, its data sets on the hub or why there are
-    none, and the patterns of its local files."""
+    """Return the declarations of every task of the suite: its fields, its data sets on the hub or
+    why there are none, and the patterns of its local files."""
     return [
         {
-            **asdict(task),
+            **{key: value for key, value in asdict(task).items() if key != "file"},
             "version_of": VERSIONS[task.name].task if task.name in VERSIONS else "",
             "hub": asdict(HUB[task.name]) if task.name in HUB else None,
             "hub_added": asdict(ADDED[task.name]) if task.name in ADDED else None,
@@ -34,13 +34,14 @@ def task_rows() -> list[dict[str, Any]]:
             "files": _patterns(task),
         }
         for task in TASKS.values()
+        if not task.file
     ]
 
 
 def tasks_page(template: str) -> str:
     """Return the filled-in template of the terminal's table, no wider than WIDTH, or of the page
     docs/tasks.md. Versions of tasks in other domains are listed apart."""
-    tasks = [task for task in TASKS.values() if task.name not in VERSIONS]
+    tasks = [task for task in TASKS.values() if task.name not in VERSIONS and not task.file]
     return page(
         template,
         command=COMMAND,

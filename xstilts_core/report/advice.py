@@ -116,7 +116,7 @@ def answers(
         own[path.stem] = embeddings.spread_texts(
             read_own(path, form), next(iter(languages), embeddings.ENGLISH)
         )
-        if path.stem in FORMATS:
+        if path.stem in FORMATS and not getattr(TASKS.get(path.stem), "file", ""):
             raise UsageError(f"--data {data}: {path.stem} is a task of the suite: rename the file")
         target = path.stem
     elif target not in TARGET_NAMES:

@@ -209,7 +209,7 @@ class Spec(Checked):
         return tuple(
             f"{name} needs data_root: {LOCAL.get(name, undeclared)}"
             for name in names
-            if name not in HUB
+            if name not in HUB and not TASKS[name].file
         )
 
     def require_data_root(self) -> None:

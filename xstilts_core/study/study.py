@@ -390,7 +390,9 @@ class Study(Checked):
         phase2 = [spec for spec in runs if isinstance(spec, IntermediateSpec)]
         settings = {
             "tasks": [
-                name for name in names if LOCAL.keys().isdisjoint(TASKS[name].parts or [name])
+                name
+                for name in names
+                if LOCAL.keys().isdisjoint(TASKS[name].parts or [name]) and not TASKS[name].file
             ],
             "languages": [code for codes in lists for code in codes] if all(lists) else [],
             "texts": [code for spec in phase2 for code in spec.text_languages],

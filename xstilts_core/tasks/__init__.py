@@ -3,8 +3,10 @@
 Behavior is defined per format (`formats/`), never per task. `task(name)` has a helpful error.
 """
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -12,6 +14,8 @@ import yaml
 from pydantic import ConfigDict, TypeAdapter, with_config
 
 from xstilts_core.errors import unknown
+from xstilts_core.files.disk import write_text
+from xstilts_core.files.paths import home
 from xstilts_core.files.strict_yaml import FastLoader
 from xstilts_core.languages import EMBEDDED_LANGUAGES as EMBEDDED_LANGUAGES
 from xstilts_core.languages import language
@@ -62,9 +66,9 @@ class Task:
     (SIQA, then COPA). single_text: a pair task whose examples have one text each. sizes: examples
     per split, in the first language; recalled: the splits whose size is from memory alone. pool:
     number of passages, in all languages, among which a ranking task's queries are ranked; group:
-    number of queries that in training use each other's passages as negatives. version: increase it
-    when reading or scoring changes; it is part of the identity of every run that uses the task, so
-    that only these runs are repeated.
+    number of queries that in training use each other's passages as negatives. file: the rows of a
+    task of a user's own (`own_task`). version: increase it when reading or scoring changes; it is
+    part of the identity of every run that uses the task, so that only these runs are repeated.
     """
 
     name: str
@@ -89,6 +93,7 @@ class Task:
     pool: int = 0
     group: int = 1
     scoring: Literal["", "squad", "squad_v2", "mlqa"] = ""
+    file: str = ""
     version: int = 1
 
     def languages_of(self, benchmark: Benchmark) -> tuple[str, ...]:
@@ -180,8 +185,58 @@ TASKS: dict[str, Task] = {
     },
     **PROBING,
 }
+
+
+# A target of one's own: a file with its format and language, OWN/<name>.yaml in the project.
+OWN = Path("params", "own")
+OWN_METRICS = {"pair": "accuracy", "tagging": "f1", "span": "f1", "choice": "accuracy"}
+# Which of ten rows in a sequence belong to a split.
+OWN_SPLITS = {"train": range(4, 10), "dev": range(3, 4), "test": range(3)}
+
+
+def own_task(name: str, file: str, form: str, code: str) -> Task:
+    """Return the target whose labelled rows, in one language, are the JSON lines of a file
+    (data/own.py). Its version is a digest of the file, so that changed rows are run again."""
+    try:
+        rows = [json.loads(line) for line in Path(file).read_bytes().splitlines() if line.strip()]
+        labels = {str(row.get("label")) for row in rows}
+        complete = all(row.get("text_b") or row.get("answers") for row in rows)
+    except (OSError, ValueError, AttributeError):  # reading the rows says what is wrong
+        rows, labels, complete = [], set(), True
+    sizes = {
+        split: sum(number % 10 in tenths for number in range(len(rows)))
+        for split, tenths in OWN_SPLITS.items()
+    }
+    digest = sha256(json.dumps(rows).encode()).hexdigest()
+    return Task(
+        name=name,
+        title=name,
+        role="target",
+        format=form,  # type: ignore[arg-type]
+        metric=OWN_METRICS[form],
+        kind="semantic",
+        domain="one's own",
+        citation=f"rows of {file}",
+        licence="unknown",
+        languages=(code,),
+        labels=tuple(sorted(labels)) if form == "pair" else (),
+        train_on=name,
+        single_text=form == "pair" and not complete,
+        scoring="" if form != "span" else "squad" if complete else "squad_v2",
+        sizes=sizes,
+        file=file,
+        version=int(digest[:8], 16),
+    )
+
+
+def _own_tasks() -> Iterator[Task]:
+    for path in sorted((home() / OWN).glob("*.yaml")):
+        yield own_task(path.stem, **yaml.load(path.read_text("utf-8"), FastLoader))
+
+
+TASKS |= {entry.name: entry for entry in _own_tasks()}
 # The format of every task of the suite, and of those that only published scores have.
-FORMATS: Mapping[str, str] = {name: entry.format for name, entry in TASKS.items()} | _TASKS[
+FORMATS: dict[str, str] = {name: entry.format for name, entry in TASKS.items()} | _TASKS[
     "formats_elsewhere"
 ]
 # The paper's nine intermediate and nine target tasks: rows and columns of its tables.
@@ -195,6 +250,13 @@ XTREME_LANGUAGES = tuple(
 )
 TARGET_NAMES = tuple(entry.name for entry in TASKS.values() if entry.role == "target")
 PROBING_NAMES = tuple(PROBING)
+
+
+def declare_own(name: str, file: str, form: str, code: str) -> None:
+    """Write the declaration of a target of one's own, and add it to this process's tasks."""
+    declaration = {"file": file, "form": form, "code": code}
+    write_text(home() / OWN / f"{name}.yaml", yaml.safe_dump(declaration, allow_unicode=True))
+    TASKS[name], FORMATS[name] = own_task(name, **declaration), form
 
 
 def task(name: str, where: str = "") -> Task:
@@ -276,6 +338,8 @@ def not_at_source(entry: Task, source: str) -> str:
     """Explain why a source can never provide a task, and what it has instead; "" if it can. What
     files and hub need is in `Spec.lacking`."""
     name = entry.name
+    if entry.file:
+        return ""
     if source == "mini":
         similar = [
             task.name

@@ -59,6 +59,8 @@ def size(source: Source, name: str, split: str, code: str = "en") -> int:
     development or test, use the other's; 0 if neither is stated."""
     if parts := task(name).parts:
         return sum(size(source, part, split, code) for part in parts)
+    if task(name).file:
+        return task(name).sizes[split]
     if source.name == "mini":
         examples = suite.SIZES.get(name, {}).get(split, 0)
         return 2 * (examples + suite.RETRIEVAL[name]) if name in suite.RETRIEVAL else examples
