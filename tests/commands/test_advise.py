@@ -4,8 +4,12 @@ import json
 
 import pytest
 
+from xstilts_core import tasks
 from xstilts_core.commands import cli
+from xstilts_core.files.paths import home
+from xstilts_core.jobs import halving
 from xstilts_core.phases import embeddings
+from xstilts_core.study import Study
 
 
 def advise(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
@@ -101,3 +105,53 @@ def test_an_encoder_that_does_not_know_the_letters(capsys, rows):
     rows.write_text(text, encoding="utf-8")
     code, _, error = advise(capsys, "--data", str(rows), "--format", "pair", "--encoder", "mini")
     assert code == 2 and "encoder 'mini' does not know the letters of my_rows" in error
+
+
+@pytest.fixture
+def no_runs(monkeypatch):
+    """Trials whose time is known and spent before a run ends."""
+    monkeypatch.setattr(halving, "_share", lambda *_: 0.1)
+    monkeypatch.setattr(halving, "_run", lambda *_: False)
+
+
+def test_a_budget_that_ends_early_gives_the_answer_without_it(capsys, tmp_path, no_runs):
+    code, out, said = advise(capsys, "udpos", "--budget", "3", "--outputs", str(tmp_path), "--json")
+    assert code == 0 and json.loads(out)["ranks"], "nothing but the answer"
+    assert "round 1 of 4: 10 recipes, 1 seed, 2:" in said
+    assert "The budget of 3 minutes ended before a gain was measured" in said
+    trial = Study.load(str(tmp_path / "advise_udpos" / "advise_udpos.yaml"), str(tmp_path))
+    assert trial.targets == ["udpos"] and trial.encoder == "mini" and len(trial.recipes) == 11
+
+
+def test_rows_of_ones_own_are_measured_as_a_target(capsys, tmp_path, no_runs, rows):
+    declaration = home() / tasks.OWN / "my_rows.yaml"
+    options = ["--format", "pair", "--languages", "sw", "--outputs", str(tmp_path / "out")]
+    try:
+        code, out, _ = advise(capsys, "--data", str(rows), *options, "--budget", "3")
+        assert code == 0 and "before my_rows (pair), in Swahili" in out
+        assert (tmp_path / "out" / "advise_my_rows" / "advise_my_rows.yaml").is_file()
+        assert declaration.is_file() and tasks.task("my_rows").languages == ("sw",)
+        # From now on it has a name.
+        code, out, _ = advise(capsys, "my_rows")
+        assert code == 0 and "21_target -p recipe" in out and "-p targets '[my_rows]'" in out
+    finally:
+        declaration.unlink(missing_ok=True)
+        for table in (tasks.TASKS, tasks.FORMATS):
+            table.pop("my_rows", None)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--budget", "0"], "--budget 0: give a number of minutes above 0"),
+        (["--budget", "9", "--source", "files"], "--budget with --source files needs --encoder E"),
+        (["--budget", "9", "--like", "minni"], "unknown study 'minni' in params/: did you mean"),
+        (["--budget", "9", "--jobs", "0"], "--jobs 0: give 1 or more"),
+    ],
+)
+def test_mistakes_with_a_budget_are_said_before_anything_is_written(
+    capsys, tmp_path, no_runs, options, words
+):
+    code, out, said = advise(capsys, "udpos", *options, "--outputs", str(tmp_path))
+    assert code == 2 and words in said and not out
+    assert not list(tmp_path.iterdir())
