@@ -106,10 +106,21 @@ def test_another_trial_of_the_same_target_is_no_continuation(tmp_path, costs, ch
         made(tmp_path, **change)
 
 
-def test_missing_training_data_are_said_before_anything_starts(tmp_path, costs):
-    (tmp_path / "data").mkdir()
+def test_missing_training_data_are_said_before_anything_starts(tmp_path, costs, capsys):
+    """SQuAD is there; without the target's own set or two recipes nothing can be compared."""
+    folder = tmp_path / "data" / "squad"
+    folder.mkdir(parents=True)
+    for name in ("train-v1.1.json", "train-v2.0.json"):
+        (folder / name).write_text('{"data": []}', encoding="utf-8")
+    places = {"source": "files", "data_root": str(tmp_path / "data")}
     with pytest.raises(UsageError, match="mnli: source files has no training data"):
-        made(tmp_path / "out", source="files", data_root=str(tmp_path / "data"))
+        made(tmp_path / "out", **places)
+    with pytest.raises(UsageError, match=r"two recipes .* for mnli, qqp, ccg, hellaswag"):
+        made(tmp_path / "out", "xquad", **places)
+    assert not (tmp_path / "out").exists()
+    study = made(tmp_path / "out", "xquad", FIVE | {"squad_v2": ("squad_v2",)}, **places)
+    assert list(study.recipes) == ["none", "squad_v1", "squad_v2"]
+    assert "left out, as source files has no training data: mnli, qqp" in capsys.readouterr().out
 
 
 def test_each_round_has_half_of_the_recipes_and_twice_as_many_new_seeds(

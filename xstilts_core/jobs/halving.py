@@ -115,9 +115,21 @@ def trial(
     outputs, data_root = places.pop("outputs"), places.pop("data_root")
     source = find_source(places["source"], data_root)
     train_on = TASKS[target].train_on
-    for name in (train_on, *(name for tasks in recipes.values() for name in tasks)):
-        if name and not TASKS[name].file and "en" not in source.languages(name, "train"):
-            raise UsageError(f"{name}: source {source.name} has no training data ({data_root})")
+
+    def is_there(name: str) -> bool:
+        return bool(TASKS[name].file) or "en" in source.languages(name, "train")
+
+    if train_on and not is_there(train_on):
+        raise UsageError(f"{train_on}: source {source.name} has no training data ({data_root})")
+    absent = [name for name, tasks in recipes.items() if not all(map(is_there, tasks))]
+    recipes = {name: tasks for name, tasks in recipes.items() if name not in absent}
+    if len(recipes) < 2:
+        raise UsageError(
+            f"--budget compares two recipes or more, but source {source.name} has no training data "
+            f"({data_root}) for {', '.join(absent)}"
+        )
+    if absent:
+        print(f"left out, as source {source.name} has no training data: {', '.join(absent)}")
     content = _content(target, recipes, study_file.read(study_file.find(like))) | places
     arguments = {"name": clock.folder.name, "outputs": outputs, "data_root": data_root}
     whole = Study.of(content, {**arguments, "file": f"{like}, for {target}", "given": {}})
@@ -195,7 +207,7 @@ def _earlier(path: Path, content: Mapping[str, Any], outputs: str, data_root: st
                 f"{path}: the trial before had {key} {before[key]!r}, now {content[key]!r}: "
                 "give another folder with --outputs, or remove it"
             )
-    if list(before["recipes"]) != list(content["recipes"]):
+    if set(before["recipes"]) != set(content["recipes"]):
         raise UsageError(
             f"{path}: the trial before had the recipes {', '.join(before['recipes'])}, now "
             f"{', '.join(content['recipes'])}: give the same --studies, or another --outputs"
