@@ -8,6 +8,7 @@ from xstilts_core import tasks
 from xstilts_core.commands import cli
 from xstilts_core.files.paths import home
 from xstilts_core.jobs import halving
+from xstilts_core.jobs.estimate import forecast
 from xstilts_core.phases import embeddings
 from xstilts_core.study import Study
 
@@ -62,10 +63,12 @@ def test_rows_of_ones_own(capsys, rows):
 def test_texts_are_compared_and_each_is_embedded_once(capsys, rows, tmp_path, monkeypatch):
     """A second answer reads the vectors; an interrupted first one leaves those that it has."""
     monkeypatch.setattr(embeddings, "_EXAMPLES", 4)
+    monkeypatch.setattr(forecast, "run_seconds", lambda specs, *_, **__: [120.0] * len(specs))
     typed = ("--data", str(rows), "--format", "pair", "--encoder", "mini")
     typed = (*typed, "--outputs", str(tmp_path), "--studies", "measured")
     code, out, _ = advise(capsys, *typed)
     assert code == 0 and "similarity of texts 0." in out and "most similar texts" in out
+    assert "training" in out and out.count("2.0 min") == 10, "of phase 2, not of rows of one's own"
     (folder,) = (tmp_path / "embeddings").iterdir()
     digests = (folder / "texts.txt").read_text().split()
     vectors = (folder / "vectors.bin").read_bytes()
