@@ -1,12 +1,48 @@
-"""What lessons 5 to 8 compute: their answers on small cases whose truth is known, and the
+"""What lessons 4 to 8 compute: their answers on small cases whose truth is known, and the
 weaknesses of a study's design."""
+
+from argparse import Namespace
 
 import numpy as np
 import pytest
-from course import chance, confounds, design, plan, retrieval
+from course import chance, confounds, design, intermediate_training, plan, retrieval
+from test_lessons import LESSONS, faults, key
 
 from xstilts_core.errors import UsageError
 from xstilts_core.study import Study
+
+LESSON_4 = next(path for path in LESSONS if path.stem.startswith("l4"))
+
+
+class TestAdvice:
+    """Section 5 of lesson 4, on published scores: the key, in a second or two."""
+
+    def key(self) -> dict[str, object]:
+        names = {"lesson": intermediate_training}
+        names["published"] = intermediate_training.published_gains()
+        for name in ("sure", "harm", "lost"):
+            exec(key(LESSON_4)[name], names)
+        return names
+
+    def test_the_key_is_right_and_wrong_answers_get_hints(self):
+        check = intermediate_training.check()
+        asked = [
+            exercise for exercise in check.exercises if exercise.name in ("sure", "harm", "lost")
+        ]
+        names = self.key()
+        assert len(asked) == 3
+        assert [exercise.hint(names[exercise.name]) for exercise in asked] == ["", "", ""]
+        assert faults(Namespace(exercises=asked)) == []
+
+    def test_a_simple_rule_loses_more_than_the_advisor(self):
+        losses = intermediate_training.losses()
+        assert self.key()["lost"] == pytest.approx(losses["largest set"])
+        assert losses["largest set"] > losses["the model"] + 3
+
+    def test_an_expectation_rests_on_other_targets(self):
+        table = intermediate_training.published_gains()
+        assert table["target"].nunique() == 10 and table["expected"].notna().all()
+        assert (table["expected"] - table["gain"]).abs().mean() > 1
 
 
 class TestRetrieval:

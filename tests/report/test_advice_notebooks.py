@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from notebook_cells import said_by
 
+from benchmarks import advice
 from xstilts_core import results
 from xstilts_core.errors import UsageError
 from xstilts_core.report.advice import answers, evidence
@@ -36,7 +37,27 @@ def test_advice_measured_on_published_scores(tmp_path, monkeypatch):
     assert {"regrets.pdf", "means.csv", "measures.csv", "evidence.csv"} <= {
         path.name for path in Path(tmp_path).iterdir()
     }
+    targets = pd.read_csv(tmp_path / "targets.csv").set_index("target")
+    assert len(targets) == 10 and targets["recipe"]["copa"] == "commonsenseqa"
+    assert (targets["low_80"] < targets["gain"]).all() and targets["reasons"].notna().all()
     assert set(pd.read_csv(tmp_path / "measures.csv")["target"]) > {"rte", "wic", "boolq"}
+
+
+def renewed(tables: dict[str, str]) -> str:
+    return advice.renewed(advice.PAGE.read_text(encoding="utf-8"), tables)
+
+
+def test_the_guide_has_the_advice_that_the_code_gives():
+    """After new gains in reference/, `python -m benchmarks.advice` writes the guide's tables."""
+    page = advice.PAGE.read_text(encoding="utf-8")
+    assert renewed({"choices": advice.choices()}) == page
+    assert "\nof measured gains\n<!-- end -->" in renewed({"choices": "of measured gains"})
+
+
+@pytest.mark.slow
+@pytest.mark.release
+def test_the_guide_has_the_losses_that_the_code_gives():
+    assert renewed(advice.tables()) == advice.PAGE.read_text(encoding="utf-8")
 
 
 def test_too_few_targets_are_no_evidence():

@@ -31,6 +31,7 @@ from xstilts_core.wording.text import page, sentences
 
 Vectors = Mapping[str, np.ndarray]
 _LEAST_TARGETS = 3
+_NUMBERS = ["gain", "low_80", "high_80", "chance", "score"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,6 +125,30 @@ def answers(
     else:
         form = FORMATS[target]
     return [_answer(target, form, studies, code, encoding, own) for code in languages or [""]]
+
+
+def best_recipes(measured: pd.DataFrame, vectors: Vectors) -> pd.DataFrame:
+    """Return the best recipe for each target of the first study of what `evidence` returns: columns
+    target recipe gain low_80 high_80 chance score reasons. None is better if the score is below 0.
+    """
+    first = measured[measured["table"] == measured["table"].iloc[0]]
+    targets = first.drop_duplicates("target")[["target", "format"]].to_numpy()
+    rows = pd.concat(
+        [analysis.candidates(measured, name, form) for name, form in targets], ignore_index=True
+    )
+    table, _ = analysis.advise(
+        measured, analysis.with_similarity(rows, vectors) if vectors else rows
+    )
+    best = table.dropna(subset=["chance"]).groupby("target", sort=False).head(1)
+    best = best.set_index("target").loc[first["target"].unique()].reset_index()
+    gains = measured.sort_values("gain", ascending=False)
+    best["reasons"] = [
+        sentences(
+            "advice_reasons", row=row, target=row.target, gains=gains[gains.recipe == row.recipe]
+        )
+        for row in best.itertuples()
+    ]
+    return best[["target", "recipe", *_NUMBERS, "reasons"]]
 
 
 def _answer(

@@ -1,4 +1,5 @@
-"""Lesson 4: a small study of intermediate tasks, its gains, and the evidence for them."""
+"""Lesson 4: a small study of intermediate tasks, its gains, the evidence for them, and advice from
+published scores (RoBERTa Large: English tasks before English targets, Pruksachatkun et al. 2020)."""
 
 from functools import lru_cache
 
@@ -9,12 +10,16 @@ from course.check import Check
 from course.exercise import Choice, Names, Number
 from xstilts_core import analysis
 from xstilts_core.analysis import Gains
+from xstilts_core.analysis.advice import Pooling, rule_regrets
+from xstilts_core.report import advice
 from xstilts_core.study import Study
 from xstilts_core.study.spec import BASELINE
+from xstilts_core.tasks import INTERMEDIATE_NAMES
 
 STUDY = "lesson_intermediate"
 ENGLISH, QUESTIONS, TAGGING = "en", "xquad", "udpos"
 _SQUAD, _SUPERTAGS = "squad_v1", "ccg"
+_PUBLISHED, _ASKED, _DOUBTED = "published", "xnli", "mnli"
 CELLS = tuple(f"{recipe} on {task}" for recipe in (_SQUAD, _SUPERTAGS) for task in (TAGGING, QUESTIONS))
 SIGNS = (
     "both rise",
@@ -92,6 +97,34 @@ def tested() -> pd.DataFrame:
     )
 
 
+@lru_cache(maxsize=1)
+def advised() -> pd.DataFrame:
+    """Return the advisor's answer for XNLI: expected gains in points with 80 % intervals, and the
+    chance, a share, that the recipe helps."""
+    (answer,) = advice.answers(_ASKED, [_PUBLISHED])
+    return answer.table[["recipe", "gain", "low_80", "high_80", "chance"]]
+
+
+@lru_cache(maxsize=1)
+def _model() -> Pooling:
+    """Return the advisor's model of the published gains."""
+    return Pooling(advice.evidence([_PUBLISHED])[0])
+
+
+def published_gains() -> pd.DataFrame:
+    """Return the published gains in points by target and recipe, the recipe's training examples,
+    and the gain that the advisor expects from the other targets."""
+    table = _model().evidence.rename(columns={"size": "examples"})
+    table["expected"] = _model().left_out["gain"]
+    return table[["target", "recipe", "examples", "expected", "gain"]].sort_values(["target", "examples"], ignore_index=True)
+
+
+def losses() -> pd.Series:
+    """Return the points that the first choice of the advisor and of each simple rule loses, a mean
+    over the published targets."""
+    return rule_regrets(_model()).rename("points lost")
+
+
 def check() -> Check:
     """Return the exercises of the lesson."""
     return Check(
@@ -101,6 +134,9 @@ def check() -> Check:
             _seeds_exercise(),
             _clear_exercise(),
             _ranked_exercise(),
+            _sure_exercise(),
+            _harm_exercise(),
+            _lost_exercise(),
         ]
     )
 
@@ -199,4 +235,61 @@ def _ranked_exercise() -> Names:
         ordered=True,
         legal=(BASELINE, _SQUAD, _SUPERTAGS),
         slips=lambda: {"That is the order of the test scores. Whoever chooses by them has nothing left to report.": ranked(tested())},
+    )
+
+
+def _sure_exercise() -> Names:
+    def sure() -> list[str]:
+        table = advised()
+        return list(table["recipe"][(table["low_80"] > 0) | (table["high_80"] < 0)])
+
+    return Names(
+        "sure",
+        "The recipes whose 80 % interval for XNLI excludes 0, whatever its side.",
+        sure,
+        "Nobody has measured this target in the published study, and other targets tell little about it: the intervals are wide.",
+        "Both ends above 0, or both below it. A loss that is sure is worth knowing, too.",
+        legal=(BASELINE, *INTERMEDIATE_NAMES),
+        slips=lambda: {
+            "Those are expected to help, and could harm all the same: look at the ends.": list(advised()["recipe"][advised()["gain"] > 0])
+        },
+    )
+
+
+def _harm_exercise() -> Number:
+    def helps() -> float:
+        return float(100 * advised().set_index("recipe")["chance"][_DOUBTED])
+
+    return Number(
+        "harm",
+        f"The probability, in percent, that {_DOUBTED} lowers the score on XNLI.",
+        lambda: 100 - helps(),
+        "Nearly even odds. A small encoder gained much (docs/measured.md): other evidence gives another answer.",
+        "The column chance has the probability that a recipe helps.",
+        "percent",
+        0.6,
+        lambda: {"That is the probability that it helps.": helps()},
+    )
+
+
+def _lost_exercise() -> Number:
+    def lost(with_none: bool = True, chosen: str = "examples") -> float:
+        table = published_gains()
+        targets = table.groupby("target")
+        best = targets["gain"].max()
+        first = table.loc[targets[chosen].idxmax()].set_index("target")["gain"]
+        return float((best.clip(lower=0) - first if with_none else -first).mean())
+
+    return Number(
+        "lost",
+        "Points that the recipe with the most examples loses against the best choice, a mean over the targets.",
+        lost,
+        "Much data is not much help. The advisor loses less, but here no less than the rule that takes what is best on the other targets.",
+        "For each target: the best gain, or 0 where no recipe gains, less the gain of the recipe with the most examples.",
+        "points",
+        0.06,
+        lambda: {
+            "That is the mean gain of the recipes chosen: what would the best choice have gained?": -lost(with_none=False),
+            "That is the loss of the advisor's first choices.": lost(chosen="expected"),
+        },
     )

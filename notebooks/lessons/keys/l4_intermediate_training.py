@@ -18,3 +18,15 @@ clear = list(table["recipe"] + " on " + table["task"])
 
 # %% ranked
 ranked = list(lesson.development()["udpos"].sort_values(ascending=False).index)
+
+# %% sure
+table = lesson.advised()
+sure = list(table["recipe"][(table["low_80"] > 0) | (table["high_80"] < 0)])
+
+# %% harm
+harm = 100 * (1 - lesson.advised().set_index("recipe")["chance"]["mnli"])
+
+# %% lost
+targets = published.groupby("target")
+largest = published.loc[targets["examples"].idxmax()].set_index("target")["gain"]
+lost = (targets["gain"].max().clip(lower=0) - largest).mean()
