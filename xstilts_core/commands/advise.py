@@ -18,6 +18,7 @@ def advise(options: argparse.Namespace) -> int:
         raise UsageError("--data FILE and --format F belong together: give both or neither")
     encoding = Encoding(
         encoder=model(options.encoder),
+        models=options.models,
         source=options.source,
         data_root=place(options.data_root),
         outputs=place(options.outputs),

@@ -1,16 +1,18 @@
 """Answer in words and numbers which intermediate task to train on first, for a target of the suite
 or for labelled rows of a user's own."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from xstilts_core import analysis
 from xstilts_core.data.own import read_own
 from xstilts_core.data.source import find_source
 from xstilts_core.errors import UsageError, unknown
+from xstilts_core.examples import Example
 from xstilts_core.files.paths import expanded
 from xstilts_core.languages import language
 from xstilts_core.phases import embeddings
@@ -19,31 +21,63 @@ from xstilts_core.study.spec import BASELINE
 from xstilts_core.tasks import FORMATS, TARGET_NAMES, TASKS
 from xstilts_core.wording.text import page, sentences
 
-Vectors = Mapping[str, np.ndarray]
+Own = Mapping[str, Sequence[Example]]
 _LEAST_TARGETS = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Encoding:
-    """What embeds the texts of tasks ("": nothing) and where these are read."""
+    """What embeds the texts of tasks and where these are read.
+
+    encoder: compares texts ("": none are compared). models: a study whose encoders after
+    intermediate training are scored on labelled rows ("": none are).
+    """
 
     encoder: str = ""
+    models: str = ""
     source: str = "mini"
     data_root: str = ""
     outputs: str = "outputs"
 
-    def vectors(self, names: Sequence[str], own: Mapping[str, Sequence[str]]) -> Vectors:
-        """Return the mean vectors of texts of one's own, and of the texts of the tasks that the
-        source has; empty without an encoder."""
-        if not self.encoder:
-            return {}
-        source, texts = find_source(self.source, self.data_root), dict(own)
+    def described(self, rows: pd.DataFrame, own: Own, code: str) -> pd.DataFrame:
+        """Return rows like those of the evidence with what encoders know of them: how similar texts
+        are, those of one's own in a language; how well labels can be read off (`_scores`)."""
+        names = [*rows["tasks"].explode(), *rows["target"]]
+        if self.encoder:
+            texts = {name: embeddings.spread_texts(side, code) for name, side in own.items()}
+            texts |= self._read(names, embeddings.task_texts)
+            vectors = embeddings.mean_vectors(self.encoder, texts, self.outputs)
+            rows = analysis.with_similarity(rows, vectors) if vectors else rows
+        if self.models:
+            scores = self._scores({**own, **self._read(names, embeddings.labelled_rows)})
+            rows = rows.merge(scores, "left", ["recipe", "target"])
+            if rows["h_score"].isna().all():
+                raise UsageError(
+                    f"--models {self.models}: no gain of one of its recipes on a target with "
+                    f"labelled rows in source {self.source} is known (--studies, --source)"
+                )
+        return rows
+
+    def _read(self, names: Sequence[str], read: Callable[..., Sequence[Any]]) -> dict[str, Any]:
+        """Return what is read from the source for each of these tasks that it has."""
+        source, content = find_source(self.source, self.data_root), {}
         for name in dict.fromkeys(name for name in names if name in TASKS):
-            try:
-                texts[name] = embeddings.task_texts(source, name)
-            except UsageError:  # the source lacks it: nothing is known of its similarity
-                continue
-        return embeddings.mean_vectors(self.encoder, texts, self.outputs)
+            with suppress(UsageError):  # the source lacks it: nothing is known of it
+                content[name] = read(source, name)
+        return content
+
+    def _scores(self, rows: Own) -> pd.DataFrame:
+        """Return how much better labels can be read off the encoder of each recipe of `models` than
+        off that of its baseline (`analysis.score_differences`)."""
+        study = Study.load(self.models, self.outputs, self.data_root)
+        sides = {name: embeddings.labelled(examples) for name, examples in rows.items()}
+        collections = {name: side for name, (side, _) in sides.items()}
+        vectors = {
+            recipe: embeddings.vectors(encoder, collections, self.outputs)
+            for recipe, encoder in embeddings.study_encoders(study).items()
+        }
+        labels = {name: classes for name, (_, classes) in sides.items() if classes}
+        return analysis.score_differences(vectors, labels)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +93,16 @@ class Answer:
 
 
 def evidence(
-    studies: Sequence[str], code: str = "", encoding: Encoding = Encoding(), **own: Sequence[str]
-) -> tuple[pd.DataFrame, Vectors]:
+    studies: Sequence[str], code: str = "", encoding: Encoding = Encoding()
+) -> pd.DataFrame:
     """Return the gains that studies, given by name, measured in a language ("": in all but
-    English), and the mean vectors of their tasks' texts and of one's own.
+    English), with what encoders know of them (`Encoding.described`)."""
+    return encoding.described(_measured(studies, code, encoding), {}, embeddings.ENGLISH)
 
-    Raise UsageError if fewer than _LEAST_TARGETS targets are measured.
-    """
+
+def _measured(studies: Sequence[str], code: str, encoding: Encoding) -> pd.DataFrame:
+    """Return the gains of `evidence` alone. Raise UsageError if fewer than _LEAST_TARGETS targets
+    are measured."""
     loaded = [Study.load(name, encoding.outputs, ".") for name in studies]
     table = analysis.measured_gains(loaded, [code] if code else None)
     if table["target"].nunique() < _LEAST_TARGETS:
@@ -73,9 +110,7 @@ def evidence(
             f"{', '.join(studies)}: gains on {', '.join(table['target'].unique())} alone: "
             f"advice needs {_LEAST_TARGETS} targets (--studies)"
         )
-    tasks = [*table["tasks"].explode(), *table["target"]]
-    vectors = encoding.vectors(tasks, own)
-    return (analysis.with_similarity(table, vectors) if vectors else table), vectors
+    return table
 
 
 def answers(
@@ -93,12 +128,10 @@ def answers(
     """
     for code in languages:
         language(code, "--languages")
-    own: dict[str, Sequence[str]] = {}
+    own: dict[str, Sequence[Example]] = {}
     if data:
         path = expanded(data)
-        own[path.stem] = embeddings.spread_texts(
-            read_own(path, form), next(iter(languages), embeddings.ENGLISH)
-        )
+        own[path.stem] = read_own(path, form)
         if path.stem in FORMATS:
             raise UsageError(f"--data {data}: {path.stem} is a task of the suite: rename the file")
         target = path.stem
@@ -115,14 +148,14 @@ def _answer(
     studies: Sequence[str],
     code: str,
     encoding: Encoding,
-    own: Mapping[str, Sequence[str]],
+    own: Own,
 ) -> Answer:
     """Return the answer for one language."""
-    measured, vectors = evidence(studies, code, encoding, **own)
-    rows = analysis.candidates(measured, target, form)
-    table, regrets = analysis.advise(
-        measured, analysis.with_similarity(rows, vectors) if vectors else rows
-    )
+    measured = _measured(studies, code, encoding)
+    rows = pd.concat([measured, analysis.candidates(measured, target, form)], ignore_index=True)
+    rows = encoding.described(rows, own, code or embeddings.ENGLISH)
+    measured, rows = rows[: len(measured)], rows[len(measured) :]
+    table, regrets = analysis.advise(measured, rows)
     table["commands"] = [
         _commands(recipe, tasks, target, encoding)
         for recipe, tasks in zip(table["recipe"], table["tasks"], strict=True)
