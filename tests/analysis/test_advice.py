@@ -144,10 +144,11 @@ def test_rules():
     np.testing.assert_allclose(scores["best on average"], average)
     assert scores["largest set"].to_numpy().argmax() == 5
     assert (scores["same format"].isna() == (rows["same_format"] == 0)).all()
-    assert advice.SIMILAR not in scores.columns, "without vectors of texts"
-    rows = rows.assign(similarity=rows["gain"])
-    similar = advice._scores(evidence[~held], rows, rows["gain"])[advice.SIMILAR]
-    assert (similar == rows["gain"]).all()
+    assert not set(advice.FEATURES) & set(scores.columns), "without vectors"
+    rows = rows.assign(similarity=rows["gain"], h_score=np.nan)
+    scores = advice._scores(evidence[~held], rows, rows["gain"])
+    assert (scores["most similar texts"] == rows["gain"]).all()
+    assert scores["highest H-score"].isna().all() and "highest evidence" not in scores
 
 
 def test_left_out_targets_are_predicted_from_the_others():
@@ -180,7 +181,7 @@ def test_none_stands_between_gains_and_losses_and_a_measured_target_needs_no_rul
     evidence = frame(gains).assign(same_format=0.0, tasks=[("mnli",)] * 3 + [("ccg",)] * 3)
     table, regrets = advice.advise(evidence, new_rows(evidence, "new", "pair"))
     assert list(table["recipe"]) == ["mnli", BASELINE, "ccg"]
-    assert list(regrets.index) == [advice.MODEL, *advice.RULES][:-1]
+    assert list(regrets.index) == [advice.MODEL, *advice.RULES]
     for level in ("80", "95"):
         assert (table[f"low_{level}"] <= table["gain"]).all()
         assert (table["gain"] <= table[f"high_{level}"]).all()
@@ -214,7 +215,7 @@ def test_measures_of_known_advice():
     evidence = pd.concat([one, one.assign(table="other")], ignore_index=True)
     measures = advice.measure(evidence)
     assert set(measures["origin"]) == set(advice.ORIGINS)
-    assert len(measures) == 2 * 3 * 3 * (2 + len(advice.RULES))
+    assert len(measures) == 2 * 3 * 3 * (3 + len(advice.RULES))
     by_rule = measures.groupby("rule")
     assert by_rule["regret_1"].max()[advice.MODEL] == 0
     assert by_rule["regret_1"].mean()[advice.CHANCE] == pytest.approx(

@@ -1,11 +1,15 @@
 """`xstilts advise` on the kept runs: a target, a language, rows of one's own, mistakes."""
 
 import json
+import shutil
+from pathlib import Path
 
+import explored_study
 import pytest
 
 from xstilts_core import tasks
 from xstilts_core.commands import cli
+from xstilts_core.files.encoder_files import shipped
 from xstilts_core.files.paths import home
 from xstilts_core.jobs import halving
 from xstilts_core.jobs.estimate import forecast
@@ -79,6 +83,38 @@ def test_texts_are_compared_and_each_is_embedded_once(capsys, rows, tmp_path, mo
     assert len((folder / "vectors.bin").read_bytes()) == len(vectors)
 
 
+@pytest.fixture
+def study(tmp_path) -> Path:
+    """A study of mnli and ccg, planned."""
+    path = tmp_path / "my_study.yaml"
+    path.write_text(explored_study.YAML, encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_encoders_of_a_study_are_scored(capsys, rows, tmp_path, monkeypatch, study, own):
+    """They are copies of the baseline's, so that no label can be read off them any better."""
+    monkeypatch.setattr(embeddings, "_ROWS", 6)
+    for recipe in ("mnli", "ccg"):
+        shutil.copytree(shipped(), tmp_path / f"my_study/intermediate/{recipe}/seed1/model")
+    target = ("--data", str(rows), "--format", "pair") if own else ("xnli",)
+    typed = (*target, "--models", str(study), "--outputs", str(tmp_path), "--json")
+    typed = (*typed, "--studies", "measured")
+    code, out, _ = advise(capsys, *typed)
+    reasons = {row["recipe"]: row["reasons"] for row in json.loads(out)["ranks"]}
+    scores = "its encoder against the baseline's: H-score +0.000, log evidence +0.000"
+    assert code == 0 and scores in reasons["mnli"] and scores in reasons["ccg"]
+    assert "H-score" not in reasons["qqp"]
+    assert advise(capsys, *typed)[1] == out
+
+
+def test_a_study_without_models(capsys, tmp_path, study):
+    typed = ("xnli", "--models", str(study), "--outputs", str(tmp_path))
+    code, _, error = advise(capsys, *typed)
+    assert code == 2 and "--models my_study: no model of mnli, ccg is on this disk" in error
+    assert "(xstilts run my_study)" in error
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -87,6 +123,9 @@ def test_texts_are_compared_and_each_is_embedded_once(capsys, rows, tmp_path, mo
         (["xnli", "--languages", "xx"], "unknown language 'xx' in --languages"),
         (["xnli", "--languages", "gu"], "unknown language of measured gains 'gu' in measured"),
         (["xnli", "--studies", "smok"], "smok"),
+        (["xnli", "--models", "smok"], "smok"),
+        (["xnli", "--models", "published"], "--models published: no model of any recipe"),
+        (["xnli", "--models", "measured"], "--models measured: no model of anli_plus, mnli"),
         (["--data", "my.jsonl"], "--data FILE and --format F belong together"),
         (["xnli", "--encoder", "mini", "--source", "file"], "unknown source 'file'"),
     ],

@@ -18,6 +18,7 @@ from xstilts_core.jobs.estimate.trial import Speed, measure
 from xstilts_core.jobs.estimate.work import Work, size, work
 from xstilts_core.study import Study
 from xstilts_core.study.spec import IntermediateSpec, PretrainSpec, RetrievalSpec, Spec, TargetSpec
+from xstilts_core.wording import numbers
 
 STUDY = """
 title: How long?
@@ -284,7 +285,7 @@ def test_without_a_shape_the_runs_are_still_counted(
     [(5, "5 s"), (300, "5.0 min"), (4_000, "67 min"), (7_200, "2.0 h"), (864_000, "10 days")],
 )
 def test_times_are_said_in_a_unit_for_people(seconds: float, text: str) -> None:
-    assert forecast.spent(seconds) == text
+    assert numbers.spent(seconds) == text
 
 
 def test_text_beside_tasks_is_counted() -> None:

@@ -7,8 +7,13 @@ import sys
 import explored_study
 import numpy as np
 import pytest
+import torch
+from transformers import AutoModel, AutoTokenizer
 
+from xstilts_core import model
+from xstilts_core.data.source import Embedded
 from xstilts_core.errors import UsageError
+from xstilts_core.examples import ChoiceExample, PairExample, SpanExample, TagsExample
 from xstilts_core.phases import embeddings
 from xstilts_core.study import Study
 from xstilts_core.tasks import EMBEDDED_LANGUAGES
@@ -65,3 +70,74 @@ def test_torch_is_loaded_only_when_an_encoder_is(module):
         ).stdout.strip()
         == "False"
     )
+
+
+PAIRS = [
+    PairExample("1", "Anna never eats an apple.", "She eats.", None),
+    PairExample("2", "A doctor reads three old books today.", "", None),
+]
+SENTENCES = [
+    TagsExample("1", ("Der", "Arzt", "liest"), ("DET", "NOUN", "VERB")),
+    TagsExample("2", ("Anna", "liest"), ("PROPN", "VERB")),
+]
+
+
+def test_vectors_are_means_of_texts_and_first_pieces_of_words(encoders, tmp_path, monkeypatch):
+    """As from transformers, one text at a time. What is kept is read without loading weights."""
+    folder = encoders["xlmr"]
+    rows = {"pairs": PAIRS, "words": SENTENCES, "again": PAIRS[1:]}
+    vectors = embeddings.vectors(str(folder), rows, str(tmp_path))
+    tokenizer, network = AutoTokenizer.from_pretrained(folder), AutoModel.from_pretrained(folder)
+
+    def states(*texts: object, **options: bool) -> tuple[np.ndarray, list[int | None]]:
+        encoding = tokenizer(*texts, return_tensors="pt", **options)
+        with torch.no_grad():
+            return network.eval()(**encoding).last_hidden_state[0].numpy(), encoding.word_ids()
+
+    texts = [(row.text_a, *([row.text_b] if row.text_b else [])) for row in PAIRS]
+    np.testing.assert_allclose(
+        vectors["pairs"], [states(*pair)[0].mean(0) for pair in texts], atol=1e-5
+    )
+    words = []
+    for sentence in SENTENCES:
+        table, ids = states(list(sentence.words), is_split_into_words=True)
+        words += [table[ids.index(position)] for position in range(len(sentence.words))]
+    np.testing.assert_allclose(vectors["words"], words, atol=1e-5)
+    np.testing.assert_array_equal(vectors["again"], vectors["pairs"][1:])
+
+    monkeypatch.setattr(model, "load", None)
+    for name, table in embeddings.vectors(str(folder), rows, str(tmp_path)).items():
+        np.testing.assert_array_equal(table, vectors[name])
+    monkeypatch.undo()
+    (kept,) = (tmp_path / "embeddings").iterdir()
+    assert len((kept / "texts.txt").read_text().split()) == 2 + 5
+    # Stopped in the middle of a sentence.
+    (kept / "texts.txt").write_text("".join((kept / "texts.txt").open().readlines()[:4]))
+    for name, table in embeddings.vectors(str(folder), rows, str(tmp_path)).items():
+        np.testing.assert_allclose(table, vectors[name], atol=1e-6)
+
+
+def test_labels_belong_to_vectors():
+    rows, labels = embeddings.labelled([PairExample("1", "It rains.", "It pours.", "yes")])
+    assert rows == [PairExample("1", "It rains.", "It pours.", None)] and labels == ["yes"]
+    rows, labels = embeddings.labelled(SENTENCES)
+    assert rows == SENTENCES and labels == ["DET", "NOUN", "VERB", "PROPN", "VERB"]
+    choice = ChoiceExample("1", "It rained.", "What then?", ("It was wet.", "It was dry."), 0)
+    rows, labels = embeddings.labelled([choice])
+    assert [(row.text_a, row.text_b) for row in rows] == [
+        ("It rained. What then?", "It was wet."),
+        ("It rained. What then?", "It was dry."),
+    ]
+    assert labels == ["True", "False"]
+    assert embeddings.labelled([SpanExample("1", "Who?", "Ada.", ())]) == ([], [])
+    assert embeddings.labelled([]) == ([], [])
+
+
+def test_rows_of_a_target_are_spread_over_those_that_nothing_was_trained_on():
+    source = Embedded()
+    dev = embeddings.labelled_rows(source, "xnli")
+    assert dev == source.load("mnli", "dev", "en") and not embeddings.labelled_rows(
+        source, "tatoeba"
+    )
+    rows, _ = embeddings.labelled(dev * 3)
+    assert len(rows) == embeddings._ROWS and rows[-1].id == dev[-1].id

@@ -11,6 +11,7 @@ published   the numbers of the paper whose source is known
 intervals   variances and intervals over chosen levels (seeds, languages, items); power and p-values
 significance  permutation tests of numbers; Holm's and Benjamini-Hochberg's adjusted p-values
 likelihood  the restricted likelihood that mixed maximises
+transferability  how well labels can be read off vectors: H-score and LogME
 
 Then the numbers of a study:
 
@@ -110,6 +111,7 @@ _NAMES = {
         "unfinished",
         "wall_times",
     ],
+    "transferability": ["score_differences"],
     "translated": ["data_contrasts", "data_effects", "data_relations", "resource_contrasts"],
     "variants": ["differences", "multitask", "with_texts"],
 }

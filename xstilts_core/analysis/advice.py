@@ -37,7 +37,7 @@ GROUPS: tuple[tuple[str, ...], ...] = (
     ("table", "target"),
 )
 """Columns whose joint values share an effect."""
-COVARIATES = ("same_format", "log_size", "similarity")
+COVARIATES = ("same_format", "log_size", "similarity", "h_score", "log_evidence")
 LEVELS = (0.8, 0.95)
 _SCALE = 5.0
 """Points of gain to which standard deviations are relative: a typical gain."""
@@ -170,13 +170,18 @@ def _by_format(evidence: pd.DataFrame, rows: pd.DataFrame) -> pd.Series:
     return _by_average(evidence, rows).where(rows["same_format"] > 0)
 
 
-MODEL, ADVISOR, CHANCE, SIMILAR = "the model", "the advisor", "chance", "most similar texts"
+MODEL, ADVISOR, CHANCE = "the model", "the advisor", "chance"
 RULES: Mapping[str, Rule] = {
     "best on average": _by_average,
     "same format": _by_format,
     "largest set": lambda evidence, rows: rows["size"],
-    SIMILAR: lambda evidence, rows: rows["similarity"],
 }
+FEATURES: Mapping[str, str] = {
+    "most similar texts": "similarity",
+    "highest H-score": "h_score",
+    "highest evidence": "log_evidence",
+}
+"""Rules whose score is a column, which is not known everywhere."""
 
 
 def regret(gains: np.ndarray, scores: np.ndarray, first: int = 1) -> float:
@@ -192,10 +197,9 @@ def regret(gains: np.ndarray, scores: np.ndarray, first: int = 1) -> float:
 
 
 def _scores(evidence: pd.DataFrame, rows: pd.DataFrame, predicted: pd.Series) -> pd.DataFrame:
-    """Return the scores of the rows by the model and by each rule, that of similar texts if these
-    are known."""
-    rules = {name: rule for name, rule in RULES.items() if name != SIMILAR or "similarity" in rows}
-    scores = {name: rule(evidence, rows) for name, rule in rules.items()}
+    """Return the scores of the rows by the model, by each rule and by each known feature."""
+    scores = {name: rule(evidence, rows) for name, rule in RULES.items()}
+    scores |= {name: rows[column] for name, column in FEATURES.items() if column in rows}
     return pd.DataFrame({MODEL: predicted, **scores}).astype(float)
 
 

@@ -14,6 +14,7 @@ _SHOWN = ("gain", "low_80", "high_80", "low_95", "high_95", "chance", "seconds")
 
 
 def advise(options: argparse.Namespace) -> int:
+    from xstilts_core.jobs.estimate import forecast
     from xstilts_core.report.advice import Encoding, answers
 
     if bool(options.target) == bool(options.data):
@@ -22,6 +23,7 @@ def advise(options: argparse.Namespace) -> int:
         raise UsageError("--data FILE and --format F belong together: give both or neither")
     encoding = Encoding(
         encoder=model(options.encoder),
+        models=options.models,
         source=options.source,
         data_root=place(options.data_root),
         outputs=place(options.outputs),
@@ -36,6 +38,8 @@ def advise(options: argparse.Namespace) -> int:
             options.data,
             options.format,
             encoding,
+            # Only with an encoder is it known what would be trained.
+            forecast.run_seconds if encoding.encoder else None,
         )
 
     if options.budget is None:

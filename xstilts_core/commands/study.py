@@ -104,6 +104,7 @@ def foresee(studies: Sequence[Any], jobs: int, profile: str) -> int:
     from xstilts_core.jobs.estimate import forecast
     from xstilts_core.jobs.machine import visible_gpus
     from xstilts_core.report import summary
+    from xstilts_core.wording.numbers import spent
 
     walls = []
     for position, study in enumerate(studies):
@@ -130,9 +131,7 @@ def foresee(studies: Sequence[Any], jobs: int, profile: str) -> int:
         print(f"jobs of Snakemake{before}: {jobs_planned}")
         walls.append(prediction.wall)
     if len(walls) > 1:
-        print(
-            f"all {len(studies)} studies, one after the other: about {forecast.spent(sum(walls))}"
-        )
+        print(f"all {len(studies)} studies, one after the other: about {spent(sum(walls))}")
     return 0
 
 

@@ -1,20 +1,19 @@
 """Answer in words and numbers which intermediate task to train on first, for a target of the suite
 or for labelled rows of a user's own."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from xstilts_core import analysis
 from xstilts_core.data.own import read_own
 from xstilts_core.data.source import find_source
 from xstilts_core.errors import UsageError, unknown
+from xstilts_core.examples import Example
 from xstilts_core.files.paths import expanded
-from xstilts_core.jobs.estimate import forecast
-from xstilts_core.jobs.machine import cores, visible_gpus
 from xstilts_core.languages import language
 from xstilts_core.phases import embeddings
 from xstilts_core.study import Study
@@ -29,32 +28,68 @@ from xstilts_core.study.spec import (
 from xstilts_core.tasks import FORMATS, TARGET_NAMES, TASKS
 from xstilts_core.wording.text import page, sentences
 
-Vectors = Mapping[str, np.ndarray]
+Own = Mapping[str, Sequence[Example]]
+Seconds = Callable[[Sequence[Spec]], Sequence[float]]
+"""Forecast the seconds of each of these runs, in the order of the phases, on this machine."""
 _LEAST_TARGETS = 3
 _NUMBERS = ["gain", "low_80", "high_80", "chance", "score"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Encoding:
-    """What embeds the texts of tasks ("": nothing) and where these are read."""
+    """What embeds the texts of tasks and where these are read.
+
+    encoder: compares texts ("": none are compared). models: a study whose encoders after
+    intermediate training are scored on labelled rows ("": none are).
+    """
 
     encoder: str = ""
+    models: str = ""
     source: str = "mini"
     data_root: str = ""
     outputs: str = "outputs"
 
-    def vectors(self, names: Sequence[str], own: Mapping[str, Sequence[str]]) -> Vectors:
-        """Return the mean vectors of texts of one's own, and of the texts of the tasks that the
-        source has; empty without an encoder."""
-        if not self.encoder:
-            return {}
-        source, texts = find_source(self.source, self.data_root), dict(own)
+    def described(self, rows: pd.DataFrame, own: Own, code: str) -> pd.DataFrame:
+        """Return rows like those of the evidence with what encoders know of them: how similar texts
+        are, those of one's own in a language; how well labels can be read off (`_scores`)."""
+        names = [*rows["tasks"].explode(), *rows["target"]]
+        if self.encoder:
+            texts = {name: embeddings.spread_texts(side, code) for name, side in own.items()}
+            texts |= self._read(names, embeddings.task_texts)
+            vectors = embeddings.mean_vectors(self.encoder, texts, self.outputs)
+            rows = analysis.with_similarity(rows, vectors) if vectors else rows
+        if self.models:
+            scores = self._scores({**own, **self._read(names, embeddings.labelled_rows)})
+            known = scores.columns.difference(["recipe", "target"])
+            rows = rows.drop(columns=known, errors="ignore")
+            rows = rows.merge(scores, "left", ["recipe", "target"])
+            if rows["h_score"].isna().all():
+                raise UsageError(
+                    f"--models {self.models}: no gain of one of its recipes on a target with "
+                    f"labelled rows in source {self.source} is known (--studies, --source)"
+                )
+        return rows
+
+    def _read(self, names: Sequence[str], read: Callable[..., Sequence[Any]]) -> dict[str, Any]:
+        """Return what is read from the source for each of these tasks that it has."""
+        source, content = find_source(self.source, self.data_root), {}
         for name in dict.fromkeys(name for name in names if name in TASKS):
-            try:
-                texts[name] = embeddings.task_texts(source, name)
-            except UsageError:  # the source lacks it: nothing is known of its similarity
-                continue
-        return embeddings.mean_vectors(self.encoder, texts, self.outputs)
+            with suppress(UsageError):  # the source lacks it: nothing is known of it
+                content[name] = read(source, name)
+        return content
+
+    def _scores(self, rows: Own) -> pd.DataFrame:
+        """Return how much better labels can be read off the encoder of each recipe of `models` than
+        off that of its baseline (`analysis.score_differences`)."""
+        study = Study.load(self.models, self.outputs, self.data_root)
+        sides = {name: embeddings.labelled(examples) for name, examples in rows.items()}
+        collections = {name: side for name, (side, _) in sides.items()}
+        vectors = {
+            recipe: embeddings.vectors(encoder, collections, self.outputs)
+            for recipe, encoder in embeddings.study_encoders(study).items()
+        }
+        labels = {name: classes for name, (_, classes) in sides.items() if classes}
+        return analysis.score_differences(vectors, labels)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,16 +105,16 @@ class Answer:
 
 
 def evidence(
-    studies: Sequence[str | Study],
-    code: str = "",
-    encoding: Encoding = Encoding(),
-    **own: Sequence[str],
-) -> tuple[pd.DataFrame, Vectors]:
+    studies: Sequence[str | Study], code: str = "", encoding: Encoding = Encoding()
+) -> pd.DataFrame:
     """Return the gains that studies (or their names) measured in a language ("": in all but
-    English), and the mean vectors of their tasks' texts and of one's own.
+    English), with what encoders know of them (`Encoding.described`)."""
+    return encoding.described(_measured(studies, code, encoding), {}, embeddings.ENGLISH)
 
-    Raise UsageError if fewer than _LEAST_TARGETS targets are measured.
-    """
+
+def _measured(studies: Sequence[str | Study], code: str, encoding: Encoding) -> pd.DataFrame:
+    """Return the gains of `evidence` alone. Raise UsageError if fewer than _LEAST_TARGETS targets
+    are measured."""
     loaded = [
         Study.load(study, encoding.outputs, ".") if isinstance(study, str) else study
         for study in studies
@@ -91,9 +126,7 @@ def evidence(
             f"{names}: gains on {', '.join(table['target'].unique())} alone: "
             f"advice needs {_LEAST_TARGETS} targets (--studies)"
         )
-    tasks = [*table["tasks"].explode(), *table["target"]]
-    vectors = encoding.vectors(tasks, own)
-    return (analysis.with_similarity(table, vectors) if vectors else table), vectors
+    return table
 
 
 def answers(
@@ -103,20 +136,20 @@ def answers(
     data: str = "",
     form: str = "",
     encoding: Encoding = Encoding(),
+    seconds: Seconds | None = None,
 ) -> list[Answer]:
     """Return an answer for each language, or one for all together.
 
     data: a file of rows of one's own, in the format `form` (data/own.py); its name is the target's,
-    unless it has one. Raise UsageError for an unknown name or wrong rows.
+    unless it has one. seconds: forecasts what training takes on this machine. Raise UsageError for
+    an unknown name or wrong rows.
     """
     for code in languages:
         language(code, "--languages")
-    own: dict[str, Sequence[str]] = {}
+    own: dict[str, Sequence[Example]] = {}
     if data:
         path = expanded(data)
-        own[path.stem] = embeddings.spread_texts(
-            read_own(path, form), next(iter(languages), embeddings.ENGLISH)
-        )
+        own[path.stem] = read_own(path, form)
         if path.stem in FORMATS and not getattr(TASKS.get(path.stem), "file", ""):
             raise UsageError(f"--data {data}: {path.stem} is a task of the suite: rename the file")
         target = path.stem
@@ -124,21 +157,20 @@ def answers(
         raise unknown("target", target, TARGET_NAMES, "xstilts advise")
     else:
         form = FORMATS[target]
-    return [_answer(target, form, studies, code, encoding, own) for code in languages or [""]]
+    return [
+        _answer(target, form, _measured(studies, code, encoding), code, encoding, own, seconds)
+        for code in languages or [""]
+    ]
 
 
-def best_recipes(measured: pd.DataFrame, vectors: Vectors) -> pd.DataFrame:
+def best_recipes(measured: pd.DataFrame, encoding: Encoding = Encoding()) -> pd.DataFrame:
     """Return the best recipe for each target of the first study of what `evidence` returns: columns
     target recipe gain low_80 high_80 chance score reasons. None is better if the score is below 0.
     """
     first = measured[measured["table"] == measured["table"].iloc[0]]
     targets = first.drop_duplicates("target")[["target", "format"]].to_numpy()
-    rows = pd.concat(
-        [analysis.candidates(measured, name, form) for name, form in targets], ignore_index=True
-    )
-    table, _ = analysis.advise(
-        measured, analysis.with_similarity(rows, vectors) if vectors else rows
-    )
+    measured, rows = _with_candidates(measured, targets, encoding, {}, embeddings.ENGLISH)
+    table, _ = analysis.advise(measured, rows)
     best = table.dropna(subset=["chance"]).groupby("target", sort=False).head(1)
     best = best.set_index("target").loc[first["target"].unique()].reset_index()
     gains = measured.sort_values("gain", ascending=False)
@@ -151,27 +183,42 @@ def best_recipes(measured: pd.DataFrame, vectors: Vectors) -> pd.DataFrame:
     return best[["target", "recipe", *_NUMBERS, "reasons"]]
 
 
+def _with_candidates(
+    measured: pd.DataFrame,
+    targets: Iterable[tuple[str, str]],
+    encoding: Encoding,
+    own: Own,
+    code: str,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the evidence and the rows to predict for targets, given with their formats, both with
+    what encoders know of them."""
+    candidates = [analysis.candidates(measured, name, form) for name, form in targets]
+    rows = pd.concat([measured, *candidates], ignore_index=True)
+    rows = encoding.described(rows, own, code)
+    return rows[: len(measured)], rows[len(measured) :]
+
+
 def _answer(
     target: str,
     form: str,
-    studies: Sequence[str | Study],
+    measured: pd.DataFrame,
     code: str,
     encoding: Encoding,
-    own: Mapping[str, Sequence[str]],
+    own: Own,
+    seconds: Seconds | None,
 ) -> Answer:
     """Return the answer for one language."""
-    measured, vectors = evidence(studies, code, encoding, **own)
-    rows = analysis.candidates(measured, target, form)
-    table, regrets = analysis.advise(
-        measured, analysis.with_similarity(rows, vectors) if vectors else rows
+    measured, rows = _with_candidates(
+        measured, [(target, form)], encoding, own, code or embeddings.ENGLISH
     )
+    table, regrets = analysis.advise(measured, rows)
     recipes = list(table["recipe"])
     runs = [
         _runs(recipe, tasks, target, encoding)
         for recipe, tasks in zip(recipes, table["tasks"], strict=True)
     ]
     table["commands"] = [_commands(*pair, target) for pair in zip(recipes, runs, strict=True)]
-    table["seconds"] = _seconds(runs, encoding.outputs) if encoding.encoder else np.nan
+    table["seconds"] = _seconds(runs, encoding.outputs, seconds) if seconds else float("nan")
     gains = measured.sort_values("gain", ascending=False)
     table["reasons"] = [
         sentences(
@@ -181,14 +228,7 @@ def _answer(
     ]
     counts = measured.groupby("table", sort=False)["target"].nunique()
     values = {"form": form, "code": code, "counts": counts, "regrets": regrets}
-    text = page(
-        "advice.page.j2",
-        table=table,
-        target=target,
-        rule=table.attrs["rule"],
-        spent=forecast.spent,
-        **values,
-    )
+    text = page("advice.page.j2", table=table, target=target, rule=table.attrs["rule"], **values)
     return Answer(code, table, text)
 
 
@@ -225,7 +265,7 @@ def _commands(recipe: str, runs: _Runs, target: str) -> list[str]:
     return commands
 
 
-def _seconds(rows: Sequence[_Runs], outputs: str) -> list[float]:
+def _seconds(rows: Sequence[_Runs], outputs: str, forecast: Seconds) -> list[float]:
     """Return the forecast time of each row's runs on this machine; NaN where it is unknown."""
     fixed = {"study": "by_hand", "outputs": outputs}
     specs = [
@@ -233,6 +273,5 @@ def _seconds(rows: Sequence[_Runs], outputs: str) -> list[float]:
     ]
     distinct = {spec.folder: spec for runs in specs for spec in runs}
     in_order = sorted(distinct.values(), key=lambda spec: list(SPECS).index(spec.phase))
-    seconds = forecast.run_seconds(in_order, cores(), gpu=bool(visible_gpus()))
-    by_folder = dict(zip((spec.folder for spec in in_order), seconds, strict=True))
+    by_folder = dict(zip((spec.folder for spec in in_order), forecast(in_order), strict=True))
     return [sum(by_folder[spec.folder] for spec in runs) for runs in specs]

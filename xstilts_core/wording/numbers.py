@@ -104,3 +104,11 @@ def coefficient(value: float) -> str:
     """Return a coefficient with two decimals, a true minus sign and no leading zero: .75, 1."""
     text = typeset(value, 2)
     return text[:-3] if text.endswith("1.00") else text.replace("0.", ".", 1)
+
+
+def spent(value: float) -> str:
+    """Format seconds in a suitable unit; "?" if they are unknown."""
+    for limit, unit, size in ((90, "s", 1), (90 * 60, "min", 60), (100 * 3600, "h", 3600)):
+        if value < limit:
+            return f"{value / size:.{0 if value / size >= 10 or unit == 's' else 1}f} {unit}"
+    return "?" if isnan(value) else f"{value / 86400:,.0f} days"

@@ -30,7 +30,7 @@ def _environment() -> Environment:
     environment.globals.update(
         {
             name: getattr(numbers, name)
-            for name in ("number", "whole", "gain", "interval", "counted", "span")
+            for name in ("number", "whole", "gain", "interval", "counted", "span", "spent")
         },
         median=median,
         language_name=_language_name,

@@ -20,6 +20,7 @@ from xstilts_core.jobs import aside
 from xstilts_core.jobs.estimate.memory import Shape, shape_of
 from xstilts_core.jobs.estimate.trial import Speed, measure
 from xstilts_core.jobs.estimate.work import Work, work
+from xstilts_core.jobs.machine import cores, visible_gpus
 from xstilts_core.study import Study
 from xstilts_core.study.spec import SPECS, DataSpec, IntermediateSpec, Spec
 from xstilts_core.wording.text import page
@@ -213,10 +214,10 @@ def _estimate(
     return costs, tuple(dict.fromkeys(errors)), shape
 
 
-def run_seconds(specs: Sequence[Spec], threads: int, gpu: bool) -> list[float]:
+def run_seconds(specs: Sequence[Spec]) -> list[float]:
     """Forecast the seconds of each of these runs (in the order of the phases) if it has this
     machine to itself; NaN where they are unknown."""
-    costs, _, _ = _estimate(specs, threads, gpu, local=True, share=1.0)
+    costs, _, _ = _estimate(specs, cores(), gpu=bool(visible_gpus()), local=True, share=1.0)
     return [costs[spec.folder].seconds if spec.folder in costs else nan for spec in specs]
 
 
@@ -276,14 +277,6 @@ def forecast(
 # ---- in words
 
 
-def spent(value: float) -> str:
-    """Format seconds in a suitable unit; "?" if they are unknown."""
-    for limit, unit, size in ((90, "s", 1), (90 * 60, "min", 60), (100 * 3600, "h", 3600)):
-        if value < limit:
-            return f"{value / size:.{0 if value / size >= 10 or unit == 's' else 1}f} {unit}"
-    return "?" if isnan(value) else f"{value / 86400:,.0f} days"
-
-
 def amount(value: float) -> str:
     """Format bytes in MB or GB; "?" if they are unknown."""
     if isnan(value):
@@ -333,7 +326,6 @@ def show(prediction: Forecast, console: Console) -> None:
         size=prediction.size,
         root=root,
         free=shutil.disk_usage(next(path for path in (root, *root.parents) if path.exists())).free,
-        spent=spent,
         amount=amount,
     )
     console.print(text, highlight=False, soft_wrap=True)
