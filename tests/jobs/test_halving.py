@@ -13,46 +13,27 @@ from xstilts_core.data.source import find_source
 from xstilts_core.errors import UsageError
 from xstilts_core.files.paths import home
 from xstilts_core.jobs import halving
-from xstilts_core.jobs.estimate.forecast import Cost, Forecast
 from xstilts_core.study.spec import IntermediateSpec
 
 FIVE = {name: (name,) for name in ("mnli", "qqp", "squad_v1", "ccg", "hellaswag")}
 
 
-@pytest.fixture
-def costs(monkeypatch):
-    """Forecasts without a trial: 100 seconds for a run of phase 2, 10 for any other."""
-
-    def forecast(study, jobs, threads, **options):
-        seconds = {
-            spec.folder: Cost(100.0 if isinstance(spec, IntermediateSpec) else 10.0, 0.0, "")
-            for spec in study.specs
-        }
-        return Forecast(
-            study=study,
-            jobs=jobs,
-            states={},
-            todo=list(study.specs),
-            costs=seconds,
-            errors=(),
-            wall=0.0,
-            shape=None,
-        )
-
-    monkeypatch.setattr(halving.forecast, "forecast", forecast)
+def forecast(specs):
+    """A forecast without a trial: 100 seconds for a run of phase 2, 10 for any other."""
+    return [100.0 if isinstance(spec, IntermediateSpec) else 10.0 for spec in specs]
 
 
 def made(folder, target="xnli", recipes=FIVE, minutes=10.0, like="mini", **places):
     places = {"source": "mini", "encoder": "mini", "data_root": ""} | places
     clock = halving.Clock(target, str(folder), minutes)
-    return halving.trial(target, recipes, like, clock, 1, outputs=str(folder), **places)
+    return halving.trial(target, recipes, like, clock, 1, forecast, outputs=str(folder), **places)
 
 
 def test_as_many_rounds_as_halve_the_recipes_to_one():
     assert [halving.rounds(count) for count in (2, 3, 4, 5, 9, 10)] == [1, 2, 2, 3, 4, 4]
 
 
-def test_a_trial_has_the_settings_of_a_study_and_fewer_intermediate_examples(tmp_path, costs):
+def test_a_trial_has_the_settings_of_a_study_and_fewer_intermediate_examples(tmp_path):
     """Three rounds in ten minutes, 10 seconds of which are kept to end: 10 seconds of each round
     start Snakemake and 60 go to the target, so that phase 2 gets 126 of its 500."""
     study = made(tmp_path)
@@ -70,13 +51,13 @@ def test_a_trial_has_the_settings_of_a_study_and_fewer_intermediate_examples(tmp
     assert all(spec.dropout == 0.0 for spec in targets), "the settings of tasks: mnli"
 
 
-def test_a_target_is_trained_as_in_full(tmp_path, costs):
+def test_a_target_is_trained_as_in_full(tmp_path):
     """PAWS-X trains on a task with a size of its own, which is none of phase 2."""
     study = made(tmp_path, "pawsx")
     assert {spec.train_examples for spec in study.specs if spec.phase == "target"} == {1000}
 
 
-def test_the_size_of_a_recipe_and_the_cap_of_several_tasks_shrink_too(tmp_path, costs):
+def test_the_size_of_a_recipe_and_the_cap_of_several_tasks_shrink_too(tmp_path):
     nine = ["mnli", "anli_plus", "qqp", "squad_v2", "squad_v1"]
     nine += ["hellaswag", "ccg", "cosmosqa", "commonsenseqa"]
     study = made(tmp_path, recipes={"mnli": ("mnli",), "multitask": nine}, minutes=2)
@@ -85,7 +66,15 @@ def test_the_size_of_a_recipe_and_the_cap_of_several_tasks_shrink_too(tmp_path, 
     assert runs["mnli"].train_examples < 2000
 
 
-def test_a_budget_that_is_too_small_says_what_it_takes(tmp_path, costs):
+def test_without_a_forecast_phase_2_is_short(tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(globals(), "forecast", lambda specs: [float("nan")] * len(specs))
+    study = made(tmp_path)
+    sizes = {spec.train_examples for spec in study.specs if isinstance(spec, IntermediateSpec)}
+    assert sizes == {200, 100}
+    assert "phase 2 has 10% of its examples" in capsys.readouterr().out
+
+
+def test_a_budget_that_is_too_small_says_what_it_takes(tmp_path):
     with pytest.raises(UsageError, match=r"--budget 2: too short for 5 recipes .* give (\d+) min"):
         made(tmp_path, minutes=2.0)
     assert not list(tmp_path.iterdir())
@@ -98,7 +87,7 @@ def test_a_budget_that_is_too_small_says_what_it_takes(tmp_path, costs):
         ({"recipes": {"mnli": ("mnli",), "ccg": ("ccg",)}}, "had the recipes none, mnli, qqp"),
     ],
 )
-def test_another_trial_of_the_same_target_is_no_continuation(tmp_path, costs, change, words):
+def test_another_trial_of_the_same_target_is_no_continuation(tmp_path, change, words):
     before = made(tmp_path)
     again = made(tmp_path, minutes=99.0)
     assert again.specs == before.specs, "a larger budget keeps the sizes"
@@ -106,7 +95,7 @@ def test_another_trial_of_the_same_target_is_no_continuation(tmp_path, costs, ch
         made(tmp_path, **change)
 
 
-def test_missing_training_data_are_said_before_anything_starts(tmp_path, costs, capsys):
+def test_missing_training_data_are_said_before_anything_starts(tmp_path, capsys):
     """SQuAD is there; without the target's own set or two recipes nothing can be compared."""
     folder = tmp_path / "data" / "squad"
     folder.mkdir(parents=True)
@@ -123,9 +112,7 @@ def test_missing_training_data_are_said_before_anything_starts(tmp_path, costs, 
     assert "left out, as source files has no training data: mnli, qqp" in capsys.readouterr().out
 
 
-def test_each_round_has_half_of_the_recipes_and_twice_as_many_new_seeds(
-    tmp_path, costs, monkeypatch
-):
+def test_each_round_has_half_of_the_recipes_and_twice_as_many_new_seeds(tmp_path, monkeypatch):
     study, asked = made(tmp_path), []
 
     def run(part, *_):
@@ -149,7 +136,7 @@ def clock_of(folder, minutes, target="xnli"):
     return halving.Clock(target, str(folder), minutes)
 
 
-def test_nothing_more_begins_when_the_time_is_spent(tmp_path, costs, monkeypatch):
+def test_nothing_more_begins_when_the_time_is_spent(tmp_path, monkeypatch):
     study, ranked = made(tmp_path), []
     monkeypatch.setattr(halving, "_run", lambda *_: False)
     halving.halve(study, clock_of(tmp_path, 10.0), 1, ranked.append)
@@ -212,7 +199,7 @@ def test_rows_of_ones_own_are_a_target(own_rows):
 
 
 @pytest.mark.slow
-def test_a_trial_is_measured_stopped_and_continued(tmp_path, costs, own_rows):
+def test_a_trial_is_measured_stopped_and_continued(tmp_path, own_rows):
     """On rows of one's own: with seconds nothing is scored; a larger budget completes the same
     study, whose gains are evidence."""
     recipes = {"mnli": ("mnli",), "ccg": ("ccg",)}

@@ -3,8 +3,9 @@
 import argparse
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import redirect_stdout
+from functools import partial
 from typing import Any
 
 from xstilts_core.commands.places import model, place
@@ -14,7 +15,6 @@ _SHOWN = ("gain", "low_80", "high_80", "low_95", "high_95", "chance", "seconds")
 
 
 def advise(options: argparse.Namespace) -> int:
-    from xstilts_core.jobs.estimate import forecast
     from xstilts_core.report.advice import Encoding, answers
 
     if bool(options.target) == bool(options.data):
@@ -39,7 +39,7 @@ def advise(options: argparse.Namespace) -> int:
             options.format,
             encoding,
             # Only with an encoder is it known what would be trained.
-            forecast.run_seconds if encoding.encoder else None,
+            _seconds if encoding.encoder else None,
         )
 
     if options.budget is None:
@@ -57,6 +57,13 @@ def advise(options: argparse.Namespace) -> int:
         rows = json.loads(ranks.to_json(orient="records"))
         print(json.dumps({**content, "ranks": rows}, ensure_ascii=False))
     return 0
+
+
+def _seconds(specs: Sequence[Any], threads: int = 0) -> Sequence[float]:
+    """Return `forecast.run_seconds`. It is imported here, as this takes seconds."""
+    from xstilts_core.jobs.estimate import forecast
+
+    return forecast.run_seconds(specs, threads)
 
 
 def _measured(
@@ -86,6 +93,7 @@ def _measured(
         options.like or ("mini" if encoding.source == "mini" else "laptop"),
         clock,
         jobs,
+        partial(_seconds, threads=grid.threads(jobs)),
         source=encoding.source,
         encoder=encoding.encoder or "mini",
         outputs=encoding.outputs,

@@ -23,10 +23,8 @@ from xstilts_core.data.source import find_source
 from xstilts_core.errors import UsageError
 from xstilts_core.files.paths import home
 from xstilts_core.jobs import aside, grid, progress, stopping
-from xstilts_core.jobs.estimate import forecast
-from xstilts_core.jobs.machine import visible_gpus
 from xstilts_core.study import Study, study_file
-from xstilts_core.study.spec import BASELINE, IntermediateSpec, ScoringSpec
+from xstilts_core.study.spec import BASELINE, IntermediateSpec, ScoringSpec, Spec
 from xstilts_core.tasks import TASKS
 from xstilts_core.wording.numbers import counted
 
@@ -34,11 +32,17 @@ _CLOCK = "budget.json"
 # The least share of the intermediate examples of the study `like` in a trial, and the time to end
 # the runs when the budget is spent.
 _LEAST_SHARE, _SECONDS_TO_END = 0.05, 10.0
+# The share where no run can be timed before the budget begins.
+_UNKNOWN_SHARE = 0.1
+# Once per round: Snakemake and the first kernel's imports.
+_ROUND_SECONDS = 10.0
 # Intermediate examples where the study `like` takes all.
 _EXAMPLES = 5000
 # Keys of settings that are numbers of training examples.
 _SIZES = ("train_examples", "cap")
 
+Seconds = Callable[[Sequence[Spec]], Sequence[float]]
+"""Forecast the seconds of each of these runs on this machine, NaN if they are unknown."""
 Rank = Callable[[Study], Sequence[str]]
 """Return the recipes of a study, best first, by its finished runs and whatever else is known."""
 
@@ -103,6 +107,7 @@ def trial(
     like: str,
     clock: Clock,
     jobs: int,
+    forecast: Seconds,
     **places: str,
 ) -> Study:
     """Return the study of a target's trial. The first time it is written: all settings are those of
@@ -136,7 +141,7 @@ def trial(
     path = clock.folder / f"{whole.name}.yaml"
     if path.is_file():
         return _earlier(path, content, outputs, data_root)
-    share = _share(whole.part(whole.seeds[:1]), clock, jobs)
+    share = _share(whole.part(whole.seeds[:1]), clock, jobs, forecast)
     path.parent.mkdir(parents=True, exist_ok=True)
     # Plain dictionaries, without the lines of the file that they come from.
     plain = json.loads(json.dumps(_scaled(content, share, train_on)))
@@ -215,26 +220,19 @@ def _earlier(path: Path, content: Mapping[str, Any], outputs: str, data_root: st
     return study
 
 
-def _share(first: Study, clock: Clock, jobs: int) -> float:
+def _share(first: Study, clock: Clock, jobs: int, forecast: Seconds) -> float:
     """Return the share of its intermediate examples with which all rounds fit into the budget.
 
     first: the runs of the first round, at full size. The other rounds take about as long.
     """
-    prediction = forecast.forecast(
-        first,
-        jobs,
-        grid.threads(jobs),
-        gpu=bool(visible_gpus()),
-        local=True,
-        cores=grid.cores(),
-    )
-    if isnan(prediction.wall):
-        raise UsageError(f"the time of a trial is unknown: {'; '.join(prediction.errors)}")
     costs = {True: 0.0, False: 0.0}
-    for spec in prediction.todo:
-        costs[isinstance(spec, IntermediateSpec)] += prediction.costs[spec.folder].seconds / jobs
+    for spec, seconds in zip(first.specs, forecast(first.specs), strict=True):
+        costs[isinstance(spec, IntermediateSpec)] += seconds / min(jobs, grid.cores())
+    if isnan(costs[True] + costs[False]):  # weights or data are not on this machine yet
+        print(f"the time of a run is unknown: phase 2 has {_UNKNOWN_SHARE:.0%} of its examples")
+        return _UNKNOWN_SHARE
     count = rounds(len(first.recipes) - 1)
-    rest = forecast.GRID_SECONDS + costs[False]
+    rest = _ROUND_SECONDS + costs[False]
     share = (clock.left / count - rest) / costs[True]
     if share < _LEAST_SHARE:
         least = clock.spent + count * (rest + _LEAST_SHARE * costs[True])

@@ -214,10 +214,11 @@ def _estimate(
     return costs, tuple(dict.fromkeys(errors)), shape
 
 
-def run_seconds(specs: Sequence[Spec]) -> list[float]:
-    """Forecast the seconds of each of these runs (in the order of the phases) if it has this
-    machine to itself; NaN where they are unknown."""
-    costs, _, _ = _estimate(specs, cores(), gpu=bool(visible_gpus()), local=True, share=1.0)
+def run_seconds(specs: Sequence[Spec], threads: int = 0) -> list[float]:
+    """Forecast the seconds of each of these runs (in the order of the phases) with so many threads
+    (0: one per core), each on a core or GPU of its own; NaN where they are unknown."""
+    gpu = bool(visible_gpus())
+    costs, _, _ = _estimate(specs, threads or cores(), gpu, local=True, share=1.0)
     return [costs[spec.folder].seconds if spec.folder in costs else nan for spec in specs]
 
 
