@@ -87,6 +87,7 @@ def _measured(
     advice = ask()
     if options.data:
         declare_own(target, str(path), options.format, (languages or ["en"])[0])
+    print("trying out the runs to forecast their time", flush=True)
     study = halving.trial(
         target,
         {row.recipe: row.tasks for row in advice[0].table.itertuples() if row.tasks},

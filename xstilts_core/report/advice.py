@@ -173,13 +173,7 @@ def best_recipes(measured: pd.DataFrame, encoding: Encoding = Encoding()) -> pd.
     table, _ = analysis.advise(measured, rows)
     best = table.dropna(subset=["chance"]).groupby("target", sort=False).head(1)
     best = best.set_index("target").loc[first["target"].unique()].reset_index()
-    gains = measured.sort_values("gain", ascending=False)
-    best["reasons"] = [
-        sentences(
-            "advice_reasons", row=row, target=row.target, gains=gains[gains.recipe == row.recipe]
-        )
-        for row in best.itertuples()
-    ]
+    best["reasons"] = _reasons(best, measured)
     return best[["target", "recipe", *_NUMBERS, "reasons"]]
 
 
@@ -219,17 +213,26 @@ def _answer(
     ]
     table["commands"] = [_commands(*pair, target) for pair in zip(recipes, runs, strict=True)]
     table["seconds"] = _seconds(runs, encoding.outputs, seconds) if seconds else float("nan")
-    gains = measured.sort_values("gain", ascending=False)
-    table["reasons"] = [
-        sentences(
-            "advice_reasons", row=row, gains=gains[gains["recipe"] == row.recipe], target=target
-        )
-        for row in table.itertuples()
-    ]
+    table["reasons"] = _reasons(table.assign(target=target), measured)
     counts = measured.groupby("table", sort=False)["target"].nunique()
     values = {"form": form, "code": code, "counts": counts, "regrets": regrets}
     text = page("advice.page.j2", table=table, target=target, rule=table.attrs["rule"], **values)
     return Answer(code, table, text)
+
+
+def _reasons(table: pd.DataFrame, measured: pd.DataFrame) -> list[str]:
+    """Return for each recipe and target the measured gains behind its prediction."""
+    gains = measured.sort_values("gain", ascending=False)
+    of_recipe = dict(list(gains.groupby("recipe")))
+    return [
+        sentences(
+            "advice_reasons",
+            row=row,
+            gains=of_recipe.get(row.recipe, gains.iloc[:0]),
+            target=row.target,
+        )
+        for row in table.itertuples()
+    ]
 
 
 _Runs = Sequence[tuple[type[Spec], dict[str, Any]]]
