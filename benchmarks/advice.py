@@ -47,7 +47,7 @@ def choices() -> str:
         "measured behind it",
     ]
     rows = []
-    for row in best_recipes(*evidence([MEASURED, PUBLISHED])).itertuples():
+    for row in best_recipes(evidence([MEASURED, PUBLISHED])).itertuples():
         points = f"{gain(row.gain)} ({interval(row.low_80, row.high_80)})"
         choice = row.recipe if row.score > 0 else f"{BASELINE}; next {row.recipe}"
         helps = f"{100 * row.chance:.0f} %"
@@ -107,7 +107,7 @@ def peers(measures: pd.DataFrame, measured: pd.DataFrame) -> str:
 
 def tables() -> dict[str, str]:
     """Return all tables of the page by name."""
-    measured, _ = evidence([MEASURED, PUBLISHED])
+    measured = evidence([MEASURED, PUBLISHED])
     measures = analysis.measure(measured)
     return {
         "choices": choices(),

@@ -108,7 +108,7 @@ def advised() -> pd.DataFrame:
 @lru_cache(maxsize=1)
 def _model() -> Pooling:
     """Return the advisor's model of the published gains."""
-    return Pooling(advice.evidence([_PUBLISHED])[0])
+    return Pooling(advice.evidence([_PUBLISHED]))
 
 
 def published_gains() -> pd.DataFrame:
