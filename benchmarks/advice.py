@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from xstilts_core import analysis
-from xstilts_core.analysis.advice import ADVISOR, CHANCE, MODEL, ORIGINS, RULES, SIMILAR, regret
+from xstilts_core.analysis.advice import ADVISOR, CHANCE, MODEL, ORIGINS, RULES, regret
 from xstilts_core.report.advice import best_recipes, evidence
 from xstilts_core.study.spec import BASELINE
 from xstilts_core.wording.numbers import gain, interval, number
@@ -32,7 +32,7 @@ _ORIGINS = dict(
     )
 )
 _TABLES = {MEASURED: "pretrained encoder", PUBLISHED: "published", "all": "both"}
-_RULES = [name for name in RULES if name != SIMILAR]
+_RULES = list(RULES)
 _END = "<!-- end -->"
 
 
