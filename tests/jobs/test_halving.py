@@ -34,15 +34,15 @@ def test_as_many_rounds_as_halve_the_recipes_to_one():
 
 
 def test_a_trial_has_the_settings_of_a_study_and_fewer_intermediate_examples(tmp_path):
-    """Three rounds in ten minutes, 10 seconds of which are kept to end: 10 seconds of each round
-    start Snakemake and 60 go to the target, so that phase 2 gets 126 of its 500."""
+    """Three rounds in ten minutes, 20 seconds of which are kept to end: 10 seconds of each round
+    start Snakemake and 60 go to the target, so that phase 2 gets 123 of its 500."""
     study = made(tmp_path)
     assert study.name == "advise_xnli" and study.targets == ["xnli"] and len(study.seeds) == 7
     assert list(study.recipes) == ["none", *FIVE]
     sizes = {spec.train_examples for spec in study.specs if isinstance(spec, IntermediateSpec)}
     # hellaswag has 1,000 in `mini`, the others 2,000.
     small, large = sorted(sizes)
-    assert 490 <= large <= 507 and small == pytest.approx(large / 2, abs=1)
+    assert 480 <= large <= 494 and small == pytest.approx(large / 2, abs=1)
     whole = made(tmp_path / "long", minutes=1000.0)
     sizes = {spec.train_examples for spec in whole.specs if isinstance(spec, IntermediateSpec)}
     assert sizes == {2000, 1000}
@@ -148,14 +148,14 @@ def test_nothing_more_begins_when_the_time_is_spent(tmp_path, monkeypatch):
 
 
 def test_the_clock_ends_a_process_before_the_budget_does_and_remembers(tmp_path):
-    clock = clock_of(tmp_path, 0.2)
+    clock = clock_of(tmp_path, 0.4)
     clock.folder.mkdir()
     call = [sys.executable, "-c", "import time; time.sleep(60)"]
     process = subprocess.Popen(call, start_new_session=True)
     with clock.limiting(process):
         process.wait()
     assert process.returncode and clock.left < 0
-    assert 2.0 < clock_of(tmp_path, 0.2).spent < 60
+    assert 2.0 < clock_of(tmp_path, 0.4).spent < 60
 
 
 @pytest.mark.parametrize("minutes", [0.0, -3.0, float("nan")])
@@ -205,7 +205,7 @@ def test_a_trial_is_measured_stopped_and_continued(tmp_path, own_rows):
     recipes = {"mnli": ("mnli",), "ccg": ("ccg",)}
     study = made(tmp_path, own_rows, recipes, minutes=30.0, like="smoke")
     spent = clock_of(tmp_path, 1.0, own_rows).spent
-    few = clock_of(tmp_path, (spent + 14.0) / 60, own_rows)
+    few = clock_of(tmp_path, (spent + 24.0) / 60, own_rows)
     halving.halve(study, few, 2, lambda _: pytest.fail("too early"))
     assert not halving.has_gains(study)
     ranked = []

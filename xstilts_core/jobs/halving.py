@@ -31,7 +31,7 @@ from xstilts_core.wording.numbers import counted
 _CLOCK = "budget.json"
 # The least share of the intermediate examples of the study `like` in a trial, and the time to end
 # the runs when the budget is spent.
-_LEAST_SHARE, _SECONDS_TO_END = 0.05, 10.0
+_LEAST_SHARE, _SECONDS_TO_END = 0.05, 20.0
 # The share where no run can be timed before the budget begins.
 _UNKNOWN_SHARE = 0.1
 # Once per round: Snakemake and the first kernel's imports.
