@@ -198,6 +198,34 @@ def test_rows_of_ones_own_are_a_target(own_rows):
         source.load(own_rows, "train", "sw")
 
 
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("file: rows.jsonl\n", "expected the keys file, format and language"),
+        ("[]", "expected the keys file, format and language"),
+        ("{file: rows.jsonl, format: pairs, language: sw}", "unknown format 'pairs'"),
+        ("{file: rows.jsonl, format: pair, language: xx}", "unknown language 'xx'"),
+    ],
+)
+def test_a_wrong_declaration_is_named(tmp_path, monkeypatch, text, words):
+    monkeypatch.setenv("XSTILTS_HOME", str(tmp_path))
+    path = tmp_path / tasks.OWN / "mine.yaml"
+    path.parent.mkdir(parents=True)
+    path.write_text("{file: rows.jsonl, format: tagging, language: sw}", encoding="utf-8")
+    (entry,) = tasks._own_tasks()
+    assert entry.name == "mine" and entry.file == str(tmp_path / "rows.jsonl")
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(UsageError, match=words) as error:
+        list(tasks._own_tasks())
+    assert str(path) in str(error.value)
+    path.rename(path.with_name("xnli.yaml"))
+    path.with_name("xnli.yaml").write_text(
+        "{file: rows.jsonl, format: pair, language: sw}", encoding="utf-8"
+    )
+    with pytest.raises(UsageError, match="xnli is a task of the suite: rename the file"):
+        list(tasks._own_tasks())
+
+
 @pytest.mark.slow
 def test_a_trial_is_measured_stopped_and_continued(tmp_path, own_rows):
     """On rows of one's own: with seconds nothing is scored; a larger budget completes the same

@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple
 import yaml
 from pydantic import ConfigDict, TypeAdapter, with_config
 
-from xstilts_core.errors import unknown
+from xstilts_core.errors import UsageError, unknown
 from xstilts_core.files.disk import write_text
 from xstilts_core.files.paths import home
 from xstilts_core.files.strict_yaml import FastLoader
@@ -230,8 +230,17 @@ def own_task(name: str, file: str, form: str, code: str) -> Task:
 
 
 def _own_tasks() -> Iterator[Task]:
+    """Yield the targets that the project declares. Raise UsageError for a wrong declaration."""
     for path in sorted((home() / OWN).glob("*.yaml")):
-        yield own_task(path.stem, **yaml.load(path.read_text("utf-8"), FastLoader))
+        content = yaml.load(path.read_text("utf-8"), FastLoader)
+        if not isinstance(content, dict) or content.keys() != {"file", "format", "language"}:
+            raise UsageError(f"{path}: expected the keys file, format and language")
+        if content["format"] not in OWN_METRICS:
+            raise unknown("format", content["format"], OWN_METRICS, str(path))
+        if path.stem in TASKS:
+            raise UsageError(f"{path}: {path.stem} is a task of the suite: rename the file")
+        code = language(content["language"], str(path)).code
+        yield own_task(path.stem, str(home() / content["file"]), content["format"], code)
 
 
 TASKS |= {entry.name: entry for entry in _own_tasks()}
@@ -254,9 +263,9 @@ PROBING_NAMES = tuple(PROBING)
 
 def declare_own(name: str, file: str, form: str, code: str) -> None:
     """Write the declaration of a target of one's own, and add it to this process's tasks."""
-    declaration = {"file": file, "form": form, "code": code}
+    declaration = {"file": file, "format": form, "language": code}
     write_text(home() / OWN / f"{name}.yaml", yaml.safe_dump(declaration, allow_unicode=True))
-    TASKS[name], FORMATS[name] = own_task(name, **declaration), form
+    TASKS[name], FORMATS[name] = own_task(name, file, form, code), form
 
 
 def task(name: str, where: str = "") -> Task:
