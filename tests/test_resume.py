@@ -294,7 +294,7 @@ def run_pretrain(spec, kill=None):
     trained = train(
         encoder,
         [training],
-        np.array([1.0]),
+        [1.0],
         pretrain.schedule(spec),
         None,
         killing,

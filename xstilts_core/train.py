@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
 from xstilts_core.checkpoint import Checkpoint, fingerprint, random_states, set_random_states
@@ -246,7 +247,7 @@ class Progress:
 
 
 def identity(
-    modules: list[nn.Module], streams: list[Stream], probabilities: np.ndarray, schedule: Schedule
+    modules: list[nn.Module], streams: list[Stream], probabilities: ArrayLike, schedule: Schedule
 ) -> dict[str, Any]:
     """Return what a checkpoint must share with a training besides its run's identity.
     A parent run made anew gives other starting weights."""
@@ -267,7 +268,7 @@ def identity(
             value for module in modules for value in trained_weights(module).values()
         ),
         "training rows": rows,
-        "mixture": probabilities.tolist(),
+        "mixture": np.asarray(probabilities).tolist(),
         "schedule": asdict(schedule),
         "device or version of torch": [
             next(modules[0].parameters()).device.type,
@@ -296,7 +297,7 @@ def resume(
 def train(
     encoder: Encoder,
     streams: list[Stream],
-    probabilities: np.ndarray,
+    probabilities: ArrayLike,
     schedule: Schedule,
     evaluate: Callable[[], float] | None = None,
     report: Callable[[dict[str, Any]], None] = lambda line: None,
