@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import explored_study
+import made_studies
 import pytest
 
 from xstilts_core import tasks
@@ -165,21 +166,23 @@ def test_a_budget_that_ends_early_gives_the_answer_without_it(capsys, tmp_path, 
     assert trial.targets == ["udpos"] and trial.encoder == "mini" and len(trial.recipes) == 11
 
 
-def test_rows_of_ones_own_are_measured_as_a_target(capsys, tmp_path, no_runs, rows):
-    declaration = home() / tasks.OWN / "my_rows.yaml"
+def test_rows_of_ones_own_are_measured_as_a_target(capsys, tmp_path, no_runs, rows, monkeypatch):
+    (tmp_path / "project").mkdir()
+    monkeypatch.chdir(made_studies.project(tmp_path / "project"))
     options = ["--format", "pair", "--languages", "sw", "--outputs", str(tmp_path / "out")]
     try:
         code, out, _ = advise(capsys, "--data", str(rows), *options, "--budget", "3")
         assert code == 0 and "before my_rows (pair), in Swahili" in out
         assert (tmp_path / "out" / "advise_my_rows" / "advise_my_rows.yaml").is_file()
-        assert declaration.is_file() and tasks.task("my_rows").languages == ("sw",)
+        assert (home() / tasks.OWN / "my_rows.yaml").is_file()
+        assert tasks.task("my_rows").languages == ("sw",)
         # From now on it has a name.
         code, out, _ = advise(capsys, "my_rows")
         assert code == 0 and "21_target -p recipe" in out and "-p targets '[my_rows]'" in out
     finally:
-        declaration.unlink(missing_ok=True)
         for table in (tasks.TASKS, tasks.FORMATS):
             table.pop("my_rows", None)
+        tasks.TARGET_NAMES.remove("my_rows")
 
 
 @pytest.mark.parametrize(

@@ -6,12 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import made_studies
 import pytest
 
 from xstilts_core import analysis, results, tasks
 from xstilts_core.data.source import find_source
 from xstilts_core.errors import UsageError
-from xstilts_core.files.paths import home
 from xstilts_core.jobs import halving
 from xstilts_core.study.spec import IntermediateSpec
 
@@ -166,18 +166,19 @@ def test_a_budget_is_above_zero(tmp_path, minutes):
 
 @pytest.fixture
 def own_rows(tmp_path, monkeypatch):
-    """A target of one's own: 60 Swahili questions in two classes, declared in a project's place."""
+    """A target of one's own: 60 Swahili questions in two classes, in a project of its own."""
+    (tmp_path / "project").mkdir()
+    monkeypatch.chdir(made_studies.project(tmp_path / "project"))
     path = tmp_path / "even.jsonl"
     rows = [
         {"text_a": f"Nambari {number} ni shufwa?", "label": ("hapana", "ndiyo")[number % 2]}
         for number in range(60)
     ]
     path.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
-    declaration = home() / tasks.OWN / "even.yaml"
     tasks.declare_own("even", str(path), "pair", "sw")
     yield "even"
-    declaration.unlink()
     del tasks.TASKS["even"], tasks.FORMATS["even"]
+    tasks.TARGET_NAMES.remove("even")
 
 
 def test_rows_of_ones_own_are_a_target(own_rows):

@@ -153,7 +153,7 @@ def answers(
         if path.stem in FORMATS and not getattr(TASKS.get(path.stem), "file", ""):
             raise UsageError(f"--data {data}: {path.stem} is a task of the suite: rename the file")
         target = path.stem
-    elif target not in TASKS or TASKS[target].role != "target":
+    elif target not in TARGET_NAMES:
         raise unknown("target", target, TARGET_NAMES, "xstilts advise")
     else:
         form = FORMATS[target]

@@ -257,7 +257,7 @@ XTREME = tuple(TARGETS)
 XTREME_LANGUAGES = tuple(
     dict.fromkeys(("en", *sorted(code for entry in TARGETS.values() for code in entry.languages)))
 )
-TARGET_NAMES = tuple(entry.name for entry in TASKS.values() if entry.role == "target")
+TARGET_NAMES = [entry.name for entry in TASKS.values() if entry.role == "target"]
 PROBING_NAMES = tuple(PROBING)
 
 
@@ -265,6 +265,7 @@ def declare_own(name: str, file: str, form: str, code: str) -> None:
     """Write the declaration of a target of one's own, and add it to this process's tasks."""
     declaration = {"file": file, "format": form, "language": code}
     write_text(home() / OWN / f"{name}.yaml", yaml.safe_dump(declaration, allow_unicode=True))
+    TARGET_NAMES.extend({name} - set(TARGET_NAMES))
     TASKS[name], FORMATS[name] = own_task(name, file, form, code), form
 
 
