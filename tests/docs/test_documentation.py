@@ -15,7 +15,7 @@ import papermill
 import pytest
 import yaml
 
-from xstilts_core import languages
+from xstilts_core import languages, tasks
 from xstilts_core.commands import cli
 from xstilts_core.data.readers import files as local_files
 from xstilts_core.data.source import Files
@@ -293,7 +293,7 @@ def python_blocks(page: str) -> dict[str, object]:
 def declarations(page: str) -> tuple[dict[str, Any], dict[str, Any]]:
     """The fields of the task that a guide declares, by its name, and the places of its files."""
     blocks = fenced((DOCS / "guides" / page).read_text(encoding="utf-8"), "yaml")
-    fields, places = map(yaml.safe_load, blocks)
+    *_, fields, places = map(yaml.safe_load, blocks)
     return fields, local_files.layouts(places)
 
 
@@ -311,6 +311,16 @@ def test_the_guide_to_a_task_reads_its_files(monkeypatch, tmp_path):
     ) == entry.sizes["test"]
     with pytest.raises(UsageError, match=r"my_nli/test-de\.tsv"):
         Files(str(tmp_path)).load(entry.name, "test", "de")
+
+
+def test_the_guide_to_a_task_declares_rows_of_ones_own(monkeypatch, tmp_path):
+    text, *_ = fenced((DOCS / "guides" / "task.md").read_text(encoding="utf-8"), "yaml")
+    monkeypatch.setenv("XSTILTS_HOME", str(tmp_path))
+    (tmp_path / tasks.OWN).mkdir(parents=True)
+    (tmp_path / tasks.OWN / "my_rows.yaml").write_text(text, encoding="utf-8")
+    (entry,) = tasks._own_tasks()
+    assert (entry.name, entry.format, entry.languages) == ("my_rows", "pair", ("sw",))
+    assert entry.file == str(tmp_path / "data" / "my_rows.jsonl")
 
 
 def test_the_guide_to_a_task_makes_one_that_can_be_trained(monkeypatch, tmp_path):

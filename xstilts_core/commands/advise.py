@@ -76,12 +76,15 @@ def _measured(
     from these runs and the other evidence."""
     from xstilts_core.files.paths import expanded
     from xstilts_core.jobs import grid, halving
+    from xstilts_core.study import study_file
     from xstilts_core.tasks import declare_own
 
     if encoding.source != "mini" and not encoding.encoder:
         raise UsageError(f"--budget with --source {encoding.source} needs --encoder E to train")
     path = expanded(options.data).resolve()
     target = options.target or path.stem
+    like = options.like or ("mini" if encoding.source == "mini" else "laptop")
+    study_file.find(like)  # a mistake is said before the evidence is read
     clock = halving.Clock(target, encoding.outputs, options.budget)
     jobs = grid.jobs_at_once(options.jobs, "local")
     advice = ask()
@@ -91,7 +94,7 @@ def _measured(
     study = halving.trial(
         target,
         {row.recipe: row.tasks for row in advice[0].table.itertuples() if row.tasks},
-        options.like or ("mini" if encoding.source == "mini" else "laptop"),
+        like,
         clock,
         jobs,
         partial(_seconds, threads=grid.threads(jobs)),
