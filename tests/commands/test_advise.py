@@ -69,7 +69,7 @@ def test_texts_are_compared_and_each_is_embedded_once(capsys, rows, tmp_path, mo
     """A second answer reads the vectors; an interrupted first one leaves those that it has."""
     monkeypatch.setattr(embeddings, "_EXAMPLES", 4)
     monkeypatch.setattr(forecast, "run_seconds", lambda specs, *_, **__: [120.0] * len(specs))
-    typed = ("--data", str(rows), "--format", "pair", "--encoder", "mini")
+    typed = ("--data", str(rows), "--format", "pair", "--encoder", "mini", "--costs")
     typed = (*typed, "--outputs", str(tmp_path), "--studies", "measured")
     code, out, _ = advise(capsys, *typed)
     assert code == 0 and "similarity of texts 0." in out and "most similar texts" in out

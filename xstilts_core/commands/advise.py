@@ -38,8 +38,7 @@ def advise(options: argparse.Namespace) -> int:
             options.data,
             options.format,
             encoding,
-            # Only with an encoder is it known what would be trained.
-            _seconds if encoding.encoder else None,
+            _seconds if options.costs else None,
         )
 
     if options.budget is None:
