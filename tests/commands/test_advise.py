@@ -192,6 +192,10 @@ def test_rows_of_ones_own_are_measured_as_a_target(capsys, tmp_path, no_runs, ro
         (["--budget", "9", "--source", "files"], "--budget with --source files needs --encoder E"),
         (["--budget", "9", "--like", "minni"], "unknown study 'minni' in params/: did you mean"),
         (["--budget", "9", "--jobs", "0"], "--jobs 0: give 1 or more"),
+        (
+            ["--budget", "9", "--languages", "fi"],
+            "udpos: no labelled test data in fi (source mini)",
+        ),
     ],
 )
 def test_mistakes_with_a_budget_are_said_before_anything_is_written(

@@ -27,10 +27,10 @@ def measured_gains(
     gain error runs format size same_format log_size.
 
     languages: those to average over; None selects all but English, unless a target has no others.
-    Published scores are in English
-    and count for every language. tasks: the recipe's intermediate tasks. error: the standard error
-    over runs, pooled over the table. format: the target's. size: the recipe's training examples;
-    log_size: its logarithm. same_format: 1 if one of the recipe's tasks has the target's format.
+    Published scores are in English and count for every language. tasks: the recipe's intermediate
+    tasks. error: the standard error over runs, pooled over the table. format: the target's. size:
+    the recipe's training examples; log_size: its logarithm. same_format: 1 if one of the recipe's
+    tasks has the target's format.
     Raise UsageError for a study without gains.
     """
     table = pd.concat([_of_study(study, languages) for study in studies], ignore_index=True)

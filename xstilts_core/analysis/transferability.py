@@ -13,8 +13,6 @@ _VARIANCE, _ROWS_PER_COMPONENT = 0.8, 4
 """Share of the variance that principal components keep (Li et al. 2021, N-LEEP), and the fewest
 rows for each of them: with as many components as rows, noise explains every label."""
 _RATIOS = np.logspace(-6, 6, 481)[:, None]
-
-
 Labels = Sequence[str] | np.ndarray
 
 
@@ -61,10 +59,10 @@ def log_evidence(features: np.ndarray, labels: Labels) -> float:
     spectrum, axes = spectrum[:count], axes[:, :count]
     explained = (axes.T @ (features.T @ members)) ** 2 / spectrum[:, None]
     ratios = spectrum.mean() * _RATIOS
-    kept = ratios / (ratios + spectrum)
-    misfit = np.maximum((members**2).sum(0) - (1 - kept) @ explained, 1e-12)
+    prior = ratios / (ratios + spectrum)
+    misfit = np.maximum((members**2).sum(0) - (1 - prior) @ explained, 1e-12)
     evidence = -rows / 2 * (np.log(2 * np.pi * misfit / rows) + 1)
-    evidence += np.log(kept).sum(1, keepdims=True) / 2
+    evidence += np.log(prior).sum(1, keepdims=True) / 2
     return float(evidence.max(0).mean() / rows)
 
 

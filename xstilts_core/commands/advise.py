@@ -73,6 +73,7 @@ def _measured(
 ) -> list[Any]:
     """Run the recipes of the answer before the target within the budget, and return the answers
     from these runs and the other evidence."""
+    from xstilts_core.data.source import find_source
     from xstilts_core.files.paths import expanded
     from xstilts_core.jobs import grid, halving
     from xstilts_core.study import study_file
@@ -89,6 +90,9 @@ def _measured(
     advice = ask()
     if options.data:
         declare_own(target, str(path), options.format, (languages or ["en"])[0])
+    source = find_source(encoding.source, encoding.data_root)
+    for code in languages:  # in which the trial must score the target
+        source.evaluated(target, source.test_split(target), [code])
     print("trying out the runs to forecast their time", flush=True)
     study = halving.trial(
         target,

@@ -159,14 +159,14 @@ def _content(
         for key, value in like.items()
         if key in ("train", "intermediate", "target", "retrieval", "tasks")
     }
-    known = {
+    settings = {
         name: recipe
         for name, recipe in like["recipes"].items()
         if recipe and recipe.get("intermediate") == list(recipes.get(name, ()))
     }
     trained = {TASKS[target].train_on, *(name for tasks in recipes.values() for name in tasks)}
     content["tasks"] = {
-        name: settings for name, settings in like.get("tasks", {}).items() if name in trained
+        name: value for name, value in like.get("tasks", {}).items() if name in trained
     }
     examples = content.get("train", {}).get("train_examples", _EXAMPLES)
     content["intermediate"] = {"train_examples": examples, **content.get("intermediate", {})}
@@ -174,7 +174,7 @@ def _content(
         "title": f"Which intermediate task first for {target}? A trial of xstilts advise --budget",
         "seeds": list(range(1, 2 ** rounds(len(recipes)))),
         "recipes": {BASELINE: None}
-        | {name: known.get(name, {"intermediate": [*tasks]}) for name, tasks in recipes.items()},
+        | {name: settings.get(name, {"intermediate": [*tasks]}) for name, tasks in recipes.items()},
         "targets": [target],
         "reports": [],
         **content,
@@ -197,9 +197,9 @@ def _scaled(content: dict[str, Any], share: float, train_on: str | None) -> dict
             }
         return value
 
-    kept = {name: settings for name, settings in content["tasks"].items() if name == train_on}
+    unscaled = {name: value for name, value in content["tasks"].items() if name == train_on}
     parts = {key: scaled(content[key]) for key in ("recipes", "intermediate", "tasks")}
-    return {**content, **parts, "tasks": parts["tasks"] | kept}
+    return {**content, **parts, "tasks": parts["tasks"] | unscaled}
 
 
 def _earlier(path: Path, content: Mapping[str, Any], outputs: str, data_root: str) -> Study:

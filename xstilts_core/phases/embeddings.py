@@ -167,19 +167,15 @@ def mean_vectors(
 def study_encoders(study: Study) -> dict[str, str]:
     """Return the encoder that targets start from in a study's first seed, by recipe, the baseline
     among them. Raise UsageError if one after intermediate training is not on this disk."""
-    encoders = {
-        spec.recipe: spec.start
-        for spec in study.specs
-        if isinstance(spec, TargetSpec | RetrievalSpec) and spec.seed == study.seeds[0]
-    }
-    recipes = [name for name in encoders if name not in (BASELINE, *study.controls)]
+    recipes = [name for name in study.recipes if name not in (BASELINE, *study.controls)]
+    encoders = {name: encoder_of(study, name, study.seeds[0]) for name in recipes}
     missing = [name for name in recipes if not Path(encoders[name], "config.json").is_file()]
     if missing or not recipes:
         raise UsageError(
             f"--models {study.name}: no model of {', '.join(missing) or 'any recipe'} is on this "
             f"disk: name a study that has finished here (xstilts run {study.name})"
         )
-    return {name: encoders[name] for name in (BASELINE, *recipes)}
+    return {BASELINE: encoder_of(study, BASELINE, study.seeds[0]), **encoders}
 
 
 def labelled_rows(source: Source, name: str) -> list[Example]:
