@@ -93,13 +93,13 @@ STATEMENTS = {
         (JOB, "Анна е учителка."),
     ],
     "tr": [
-        (NEVER, "Anna bahçede asla bir elma yemiyor."),
-        (BAGS, "Üç doktor pazarda iki kırmızı çanta satın alıyor."),
+        (NEVER, "Anna bahçede hiçbir zaman bir elma yemiyor."),
+        (BAGS, "Üç doktor pazar yerinde iki kırmızı çanta satın alıyor."),
         (FRONT, "Sokakta yaşlı bir köpek şimdi küçük bir anahtar buluyor."),
         (SEES, "Peter pazartesi günü Maria Weber'i görüyor."),
         (HOME, "Anna New York'ta yaşıyor."),
         (Event(Entity("dog", number=2), "sleep"), "İki köpek uyuyor."),
-        (Event(ANNA, "help", PETER, negated=True), "Anna asla Peter'e yardım etmiyor."),
+        (Event(ANNA, "help", PETER, negated=True), "Anna hiçbir zaman Peter'e yardım etmiyor."),
         (Event(ANNA, "love", Entity("dog", quantifier="every")), "Anna her köpeği seviyor."),
     ],
     "hi": [
@@ -134,8 +134,8 @@ STATEMENTS = {
     ],
     "sw": [
         (NEVER, "Anna hali kamwe tofaa bustanini."),
-        (BAGS, "Madaktari watatu wananunua mifuko myekundu miwili sokoni."),
-        (FRONT, "Mtaani mbwa mzee anapata ufunguo mdogo sasa."),
+        (BAGS, "Madaktari watatu wananunua mifuko myekundu miwili kwenye soko."),
+        (FRONT, "Barabarani mbwa mzee anapata ufunguo mdogo sasa."),
         (SEES, "Peter anamwona Maria Weber Jumatatu."),
         (EVERY, "Kila mwanafunzi anakunywa maji ya baridi."),
         (HOME, "Anna anaishi New York."),
