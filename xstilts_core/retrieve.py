@@ -1,7 +1,12 @@
-"""The retrieval phase: choose a layer on development data, then mine or search every language."""
+"""The retrieval phase: choose a layer on development data, then mine or search every language.
+
+Every score is computed by two measures. The study's own (by default centred vectors of the layer
+that is best on development data) is the task's metric. The paper's (raw mean-pooled states of one
+fixed middle layer) is stored beside it, as `accuracy_raw` or `f1_raw`.
+"""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -170,11 +175,12 @@ def choose(spec: RetrievalSpec, encoder: Encoder, by_layer: dict[int, float]) ->
     """Return the spec's layer, else the best on development data, else the paper's depth."""
     if spec.layer >= 0:
         return spec.layer
-    return (
-        max(by_layer, key=lambda layer: by_layer[layer])
-        if by_layer
-        else round(DEFAULT_DEPTH * encoder.layers)
-    )
+    return max(by_layer, key=lambda layer: by_layer[layer]) if by_layer else papers_layer(encoder)
+
+
+def papers_layer(encoder: Encoder) -> int:
+    """Return the layer at the depth that the paper's code reads."""
+    return round(DEFAULT_DEPTH * encoder.layers)
 
 
 def search_language(
@@ -240,22 +246,37 @@ def thresholds(spec: RetrievalSpec, encoder: Encoder, layer: int) -> dict[str, f
 def score_retrieval(
     run: Run[RetrievalSpec], encoder: Encoder, layer: int, threshold: dict[str, float]
 ) -> list[Score]:
-    """Score the task in every language with one layer, and write the predictions.
-    Mining counts clamped margins in `run.counts`."""
+    """Score the task in every language with one layer, and write the predictions; score it by the
+    paper's measure too, unless that is the same. Mining counts clamped margins in `run.counts`."""
     spec, source = run.spec, source_of(run.spec)
     target = task(spec.task)
     split = source.test_split(spec.task)
+    raw, middle = spec.model_copy(update={"centred": False}), papers_layer(encoder)
+    is_papers = (spec.centred, layer) == (raw.centred, middle)
+    raw_threshold = {} if is_papers else thresholds(raw, encoder, middle)
     scores: list[Score] = []
     for code in source.evaluated(spec.task, split, spec.languages):
         examples = sentences(spec, split, code)
-        vectors = vectors_by_layer(spec, encoder, examples, [layer])[0]
-        mining = target.metric == "f1"
-        queries, scored = (
-            mine_language(spec, examples, vectors, threshold[code])
-            if mining
-            else search_language(examples, vectors)
-        )
+        queries, scored = _measured(spec, encoder, examples, layer, threshold.get(code))
         write_predictions(spec.folder, target, code, queries, scored)
         run.count(target.name, code, scored)
         scores += as_scores(scored, target, code, split)
+        if not is_papers:
+            _, scored = _measured(raw, encoder, examples, middle, raw_threshold.get(code))
+            score = as_scores(scored, target, code, split)[0]
+            scores.append(replace(score, metric=score.metric + metrics.RAW))
     return scores
+
+
+def _measured(
+    spec: RetrievalSpec,
+    encoder: Encoder,
+    examples: Sequence[SentenceExample],
+    layer: int,
+    threshold: float | None,
+) -> tuple[list[Any], Scored]:
+    """Mine with a threshold, or search without one."""
+    vectors = vectors_by_layer(spec, encoder, examples, [layer])[0]
+    if threshold is None:
+        return search_language(examples, vectors)
+    return mine_language(spec, examples, vectors, threshold)

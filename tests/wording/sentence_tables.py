@@ -295,6 +295,19 @@ def tables(kind: str) -> dict[str, dict[str, Any]]:
     study.encoder = "mini"
     return {
         "transfer": {"table": transfer},
+        "retrieval_measures": {
+            "table": _table(
+                kind,
+                "measure recipe task score gain low high seeds",
+                [
+                    ("own", "mnli", "tatoeba", 90.0, -6.0, -9.0, -3.0, 3),
+                    ("own", "ccg", "tatoeba", 90.0, 1.0, -2.0, 4.0, 3),
+                    ("paper", "mnli", "tatoeba", 40.0, 5.0, 2.0, 8.0, 3),
+                    ("paper", "ccg", "tatoeba", 40.0, NAN, NAN, NAN, 0),
+                ],
+                most=3,
+            )
+        },
         "choice": {
             "choices": _table(kind, "task chosen oracle", choices, most=1),
             "strategies": _table(kind, "strategy recipe gain low high", strategies),

@@ -37,6 +37,12 @@ SAID = {
         "No result over seeds: 6 seeds cannot give a p below 0.25.",
         "**Nothing to test yet.**",
     ),
+    "retrieval_measures": (
+        "own measure moves tatoeba from 90.0 by -2.5 points on average (0 of 2 recipes clearly up, 1 clearly down). The paper's",
+        "middle layer) moves tatoeba from 40.0 by +5.0 points on average (1 of 1 recipe clearly up, 0 clearly down).",
+        "(0 of 2 recipes clearly up, 0 clearly down)",
+        "",
+    ),
     "controls": (
         "above 0, on xnli (random_init, +29.0 points, +25.0 to +33.0). **It is not above its strongest control** on xquad (majority, -1.8 points",
         "With names masked, tatoeba goes from 90.0 to 72.0, 20 % of the score less. These numbers rest on 1 seed.",

@@ -78,6 +78,7 @@ _NAMES = {
         "gain_matrix",
         "gain_table",
         "hierarchical_gains",
+        "retrieval_measures",
     ],
     "gain_tests": ["item_tests", "seed_tests"],
     "groups": ["group_gains", "language_effects"],

@@ -40,6 +40,7 @@ from xstilts_core.analysis.items import NO_ITEMS, ItemScores
 from xstilts_core.analysis.scores import (
     AVERAGE,
     LAST_DIGIT,
+    baseline,
     chosen_languages,
     recipe_order,
     settled,
@@ -48,6 +49,7 @@ from xstilts_core.analysis.scores import (
 )
 from xstilts_core.errors import UsageError, unknown
 from xstilts_core.languages import LANGUAGES
+from xstilts_core.metrics import RAW
 from xstilts_core.study.spec import BASELINE
 
 _KEY = ["recipe", "task", "language"]
@@ -501,6 +503,29 @@ def gain_matrix(
     table = gain_table(draws).pivot(index="recipe", columns="task", values="gain")
     columns = [*draws.tasks, AVERAGE]
     return table.reindex(index=draws.recipes, columns=columns).rename_axis(columns=None)
+
+
+def retrieval_measures(frame: pd.DataFrame, targets: Sequence[str] = ()) -> pd.DataFrame:
+    """Return the gains in retrieval by the study's measure and by the paper's (raw mean-pooled
+    states of one middle layer): columns measure (`own`, `paper`) recipe task score gain low high
+    seeds. score: the baseline's zero-shot mean, in percent.
+
+    Intervals cover seeds alone, for both alike: the paper's measure keeps no predictions. Targets
+    without a score by the paper's measure are left out, so the table may be empty.
+    """
+    raw = frame[frame["metric"].str.endswith(RAW)]
+    own = frame[frame["task"].isin(raw["task"])]
+    primary = raw.assign(metric=raw["metric"].str.removesuffix(RAW))
+    tables = [pd.DataFrame(columns=["measure", "task", "recipe"])]
+    for measure, scores in (("own", own), ("paper", primary)):
+        if scores.empty:
+            continue
+        draws = gain_draws(scores, targets=[name for name in targets if name in set(raw["task"])])
+        level = baseline(scores).iloc[0]
+        table = gain_table(draws).query("task != @AVERAGE").assign(measure=measure)
+        tables.append(table.assign(score=table["task"].map(level)))
+    columns = ["measure", "recipe", "task", "score", "gain", "low", "high", "seeds"]
+    return pd.concat(tables[1:] or tables, ignore_index=True).reindex(columns=columns)
 
 
 def by_language(draws: Gains, rows: Sequence[int] | None = None) -> pd.DataFrame:

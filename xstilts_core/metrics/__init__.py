@@ -25,6 +25,8 @@ TAGGING = ("true_positive", "predicted", "gold", "token_hit", "token")
 BITEXT = ("true_positive", "predicted", "gold")
 RANKING = ("average_precision",)
 TOP = 20
+RAW = "_raw"
+"""Ending of the name of a retrieval task's metric under the paper's measure (`retrieve.py`)."""
 # Columns whose mean is a metric -> its name.
 _MEANS = {
     "hit": "accuracy",
