@@ -245,7 +245,10 @@ def test_random_init_forgets_the_weights_but_not_the_words(tmp_path, encoders):
 
 @pytest.mark.parametrize(
     ("name", "metrics_found"),
-    [("tatoeba", {"accuracy"}), ("bucc2018", {"f1", "precision", "recall"})],
+    [
+        ("tatoeba", {"accuracy", "accuracy_raw"}),
+        ("bucc2018", {"f1", "precision", "recall", "f1_raw"}),
+    ],
 )
 def test_retrieval_chooses_its_layer_on_development_data(tmp_path, encoders, name, metrics_found):
     spec = RetrievalSpec(
@@ -260,10 +263,16 @@ def test_retrieval_chooses_its_layer_on_development_data(tmp_path, encoders, nam
     scores = retrieve.score_retrieval(
         record, encoder, layer, retrieve.thresholds(spec, encoder, layer)
     )
-    assert {score.metric for score in scores} == metrics_found and {
-        score.language for score in scores
-    } == {"de"}
+    assert {score.metric for score in scores} == metrics_found
+    assert {score.language for score in scores} == {"de"}
     assert (spec.folder / "predictions" / f"{name}.de.jsonl.gz").is_file()
+
+    papers = spec.model_copy(update={"centred": False, "layer": 2, "outputs": str(tmp_path / "2")})
+    same = retrieve.score_retrieval(
+        run.Run(papers), encoder, 2, retrieve.thresholds(papers, encoder, 2)
+    )
+    assert {score.metric for score in same} == {m for m in metrics_found if "raw" not in m}
+    assert same[0].value == next(s.value for s in scores if s.metric == f"{same[0].metric}_raw")
 
 
 def test_without_development_data_the_layer_is_at_the_papers_depth(encoders):
