@@ -48,7 +48,7 @@ recipes:
   ccg: {intermediate: [ccg]}
   random: {control: random_init}
 targets: [xnli, udpos, tatoeba]
-target_sizes: [32, 128, 512, 0]
+target_sizes: [0, 32, 128, 512]
 reports: [54_target_size]
 """
 SYNTACTIC = """
@@ -198,7 +198,7 @@ def test_where_it_stops_helping(tmp_path: Path) -> None:
 
 
 def test_sizes_are_never_averaged(tmp_path: Path) -> None:
-    """The usual reports take the largest size; the file of scores has them all, with their size."""
+    """The usual reports take the first size named; the file of scores has them all, with their size."""
     study = load(tmp_path, TARGET_SIZE)
     fill(study, helped)
     assert {

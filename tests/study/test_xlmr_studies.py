@@ -228,7 +228,7 @@ def test_two_kinds_of_tasks():
 
 def test_target_sizes_to_all():
     own = of_question("target_size")
-    assert own.target_sizes == [32, 128, 512, 2048, 8192, 0] and len(own.seeds) == 5
+    assert own.target_sizes == [0, 32, 128, 512, 2048, 8192] and len(own.seeds) == 5
     trained = {spec.train_on for spec in own.specs if isinstance(spec, TargetSpec)}
     assert not trained & {name for recipe in own.recipes.values() for name in recipe.intermediate}
     assert all(TASKS[name].sizes["train"] > 8192 for name in trained)

@@ -58,8 +58,8 @@ def stage(spec: Spec) -> str:
 
 
 def of_size(study: Study, size: int | None = None) -> Study:
-    """Return the study restricted to targets trained on `size` examples, or on the most examples if
-    None. A study whose sizes do not vary is returned unchanged.
+    """Return the study restricted to targets trained on `size` examples, or on the first size named
+    if None. A study whose sizes do not vary is returned unchanged.
 
     Scores of two sizes are never averaged, so recipes are compared within one such study. Raises
     UsageError for an unknown size.
@@ -69,9 +69,8 @@ def of_size(study: Study, size: int | None = None) -> Study:
         raise unknown("size", size, map(str, sizes), f"{study.file}, target_sizes")
     if len(sizes) < 2:
         return study
-    selected_size = size if size is not None else 0 if 0 in sizes else max(sizes)
     fields = {name: getattr(study, name) for name in type(study).model_fields}
-    return type(study)(**{**fields, "target_sizes": [selected_size]})
+    return type(study)(**{**fields, "target_sizes": [sizes[0] if size is None else size]})
 
 
 def runs(study: Study) -> pd.DataFrame:
@@ -114,7 +113,7 @@ def finished(study: Study) -> pd.DataFrame:
 
     Stale runs, runs no longer in the grid and runs scored on other test items than the rest
     (`left_out` names them) are excluded. If targets have several training-set sizes, only the
-    largest counts; `of_size` gives the others.
+    first one named counts; `of_size` gives the others.
     """
     return comparable(_every_score(study))
 
