@@ -43,8 +43,8 @@ docs: $(VENV)/ready  ## the documentation as a site, without the network: site/i
 benchmark: $(VENV)/ready  ## speed against named peers: a table, outputs/benchmarks.json; fails below the goals (half an hour or more)
 	$(BIN)/python -m benchmarks
 
-checkpoint: $(VENV)/ready  ## make the phase 1 model that ships, again (half an hour)
-	$(BIN)/xstilts notebook 10_pretrain -p study checkpoint -p weights float16 --threads 1
+checkpoint: $(VENV)/ready  ## make the phase 1 model that ships, again (an hour)
+	$(BIN)/xstilts notebook 10_pretrain -p study checkpoint -p documents 20000 -p steps 30000 -p weights float16 --threads 1
 	mkdir -p xstilts_core/mini/checkpoint
 	cp outputs/checkpoint/pretrain/seed1/model/* xstilts_core/mini/checkpoint/
 	cp outputs/checkpoint/pretrain/seed1/result.json xstilts_core/mini/checkpoint/provenance.json

@@ -3,11 +3,12 @@ translation pairs.
 
 Pure monolingual text aligns only closely related languages. Code-switching of chunks (which a
 dictionary teaches) and a share of translation pairs (Lample and Conneau 2019) align the others.
-Held-out names never occur.
+Pairs in one language, which retell a sentence with something moved or changed, teach an encoder to
+compare two sentences in languages in which it will not be trained. Held-out names never occur.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 
 from xstilts_core.errors import unknown
@@ -21,19 +22,31 @@ from xstilts_core.mini.grammar import (
     separator,
     tokens_of,
 )
-from xstilts_core.mini.makers.variation import question_roles
-from xstilts_core.mini.meaning import Event, Joined, Meaning, Token
+from xstilts_core.mini.makers.variation import (
+    addable,
+    added,
+    altered,
+    details,
+    is_impossible,
+    question_roles,
+    refronted,
+    without,
+)
+from xstilts_core.mini.meaning import Event, Joined, Meaning, Token, unfronted
 from xstilts_core.mini.world import World, pretraining_world
 from xstilts_core.tasks.embedded_sizes import DOMAIN_SHARES, RESOURCE
 
 _SWITCHED_SHARE = 0.35
 """Share of code-switched documents among all documents."""
-_PAIR_SHARE = 0.2
-"""Share of translation pairs among all sequences; half of them have English on one side."""
+_PAIR_SHARE = 0.3
+"""Share of pairs among all sequences; half of the translations have English on one side."""
 _SWITCH_CHANCE = 0.6
 """Probability that a chunk of a code-switched sentence comes from a random language."""
-_QUESTION_PAIR_SHARE = 0.3
-"""Share of pairs whose second side asks about the first and answers, instead of translating."""
+_RETOLD_SHARE, _QUESTION_SHARE = 0.25, 0.2
+"""Shares of pairs that retell in one language, and of those whose second side asks about the first
+and answers. The others translate."""
+_JOINED_SHARE = 0.25
+"""Share of translations with two clauses: who does what is then to be kept apart."""
 _NEGATED_PAIRS, _NEGATED = 0.35, 0.25
 """Shares of negated events among translated sentences and in documents. Nothing in a text predicts
 "never", so its translations align late: without these shares, contradictions in German, Bulgarian
@@ -93,24 +106,57 @@ def _draw_language(random: Random, languages: tuple[str, ...]) -> str:
 
 
 def _pair(random: Random, languages: tuple[str, ...]) -> _CorpusDocument:
-    """Return a short sentence in two languages, half of the time English and another; or a
-    statement in one language with a question and its answer in the other."""
+    """Return a sentence in two languages, half of the time English and another; a statement in one
+    language with a question and its answer in the other; or a sentence retold in its language."""
     first = second = _draw_language(random, languages)
+    domain = _draw_domain(random)
+    world = pretraining_world(domain)
+    kind = random.random()
+    if kind < _RETOLD_SHARE:
+        voice = _Voice(first, domain)
+        event = world.event(random, negated=_NEGATED_PAIRS)
+        return _CorpusDocument(first, voice.tell(event), voice.tell(_retold(random, world, event)))
     if "en" in languages and random.random() < 0.5:
         first = second = "en"
     while second == first:
         second = _draw_language(random, languages)
-    domain = _draw_domain(random)
-    world = pretraining_world(domain)
     left, right = _Voice(first, domain), _Voice(second, domain)
-    if random.random() < _QUESTION_PAIR_SHARE:
+    if kind < _RETOLD_SHARE + _QUESTION_SHARE:
         event = world.event(random, world.person(random), negated=0.0)
         role = random.choice(question_roles(event))
         dialogue = (right.tell(event, role), right.answer(event, role))
         return _CorpusDocument(first, left.tell(event), right.between.join(dialogue))
-    fact = random.random() < 0.2
-    meaning = world.fact(random) if fact else world.event(random, negated=_NEGATED_PAIRS)
+    meaning = _translated(random, world)
     return _CorpusDocument(first, left.tell(meaning), right.tell(meaning))
+
+
+def _retold(random: Random, world: World, event: Event) -> Event:
+    """Return the event with another front, and often with a detail left out, added or changed, or
+    denied."""
+    way = random.choice(("same", "omitted", "added", "changed", "denied"))
+    names, free = details(event), addable(world, event)
+    if way == "omitted" and names:
+        event = without(event, random.choice(names))
+    elif way == "added" and free:
+        event = added(random, world, event, random.choice(free))
+    elif way == "changed":
+        event = altered(random, world, event) or event
+    elif way == "denied" and event.subject.quantifier != "every":
+        event = replace(event, negated=not event.negated)
+    event = replace(event, negated=event.negated and not is_impossible(event))
+    return refronted(random, event, 0.5)
+
+
+def _translated(random: Random, world: World) -> Meaning:
+    """Draw a fact, an event, or two events in one sentence."""
+    chance = random.random()
+    if chance < 0.2:
+        return world.fact(random)
+    event = world.event(random, negated=_NEGATED_PAIRS)
+    if chance > 1 - _JOINED_SHARE:
+        second = world.event(random, negated=_NEGATED_PAIRS, front=0.0)
+        return Joined(unfronted(event), second, random.choice(("and", "but")))
+    return event
 
 
 class _Voice:
