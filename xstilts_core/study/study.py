@@ -98,8 +98,8 @@ class Study(Checked):
     languages: list[str] = Field([])
     """languages to evaluate; empty: all that task and source have"""
     target_sizes: list[Size] = Field([])
-    """numbers of English training examples of the targets, each a run of its own; 0: all; the first is
-    the one that reports compare"""
+    """numbers of English training examples of the targets, each a run of its own; 0: all; reports
+    compare recipes at the first"""
     benchmark: Benchmark = "xtreme"
     """whose languages a target is scored in: xtreme, or xtreme-r with some more"""
     pretrain: Annotated[Pretrain | None, EMPTY] = None
