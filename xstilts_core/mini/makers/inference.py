@@ -30,7 +30,6 @@ from xstilts_core.mini.makers.variation import (
     addable,
     added,
     altered,
-    details,
     is_impossible,
     refronted,
     subject_kind,
@@ -43,7 +42,6 @@ from xstilts_core.mini.meaning import (
     Joined,
     clauses,
     persons,
-    same_clause,
     settled,
     unfronted,
 )
@@ -57,8 +55,8 @@ _INDEFINITE = (*INDEFINITE, "something")
 _COUNTABLE = ("thing", "animal")
 _SHAPES = {
     "snli": {"event": 1.0},
-    "mnli": {"event": 0.5, "fact and event": 0.15, "facts": 0.1, "events": 0.25},
-    "xnli": {"event": 0.5, "fact and event": 0.15, "facts": 0.1, "events": 0.25},
+    "mnli": {"event": 0.7, "fact and event": 0.08, "facts": 0.02, "events": 0.2},
+    "xnli": {"event": 0.7, "fact and event": 0.08, "facts": 0.02, "events": 0.2},
     "anli": {"fact and events": 1.0},
 }
 """Share of the kinds of premises among the draws."""
@@ -71,6 +69,14 @@ _RELATED_VERBS = (
     {"send", "post"},
 )
 """Verbs of which one may say something about the other."""
+_BALANCES = {
+    "mnli": {"both": 0.4, "structure": 0.35, "overlap": 0.25},
+    "xnli": {"both": 0.4, "structure": 0.35, "overlap": 0.25},
+    "snli": {"both": 0.4, "structure": 0.35, "overlap": 0.25},
+    "anli": {"both": 1.0},
+}
+"""Share of premises by what is balanced among their hypotheses: the structure that the hypothesis
+alone shows, word overlap, or both. Both makes the hardest items."""
 _HYPOTHESES = 12
 """Hypotheses that are drawn for a premise."""
 _EDITS = {
@@ -80,7 +86,7 @@ _EDITS = {
     "rival": 6,
     "add": 2,
     "alter": 2,
-    "exchange": 2,
+    "exchange": 1,
     "subject": 1,
     "verb": 1,
     "job": 2,
@@ -213,7 +219,9 @@ def _conflicts(stated: Event, claimed: Event) -> list[str]:
     numbers = [event.object.number if event.object else None for event in (stated, claimed)]
     values = {
         "place": (stated.place, claimed.place),
-        "time": (stated.time, claimed.time) if _exclude(stated.time, claimed.time) else (None, None),
+        "time": (stated.time, claimed.time)
+        if _exclude(stated.time, claimed.time)
+        else (None, None),
         "number": numbers,
     }
     return [name for name, (old, new) in values.items() if old and new and old != new]
@@ -324,9 +332,7 @@ def _event_hypothesis(
     return None if goal == clause else goal
 
 
-def _fact_hypothesis(
-    random: Random, world: World, fact: Fact, rest: list[Clause]
-) -> Fact | None:
+def _fact_hypothesis(random: Random, world: World, fact: Fact, rest: list[Clause]) -> Fact | None:
     """Return the fact about the person of another clause, with another's value, or unchanged."""
     facts = [clause for clause in rest if isinstance(clause, Fact)]
     chance = random.random()
@@ -439,6 +445,7 @@ class _Inference(Item):
     premise: tuple[Sentence, ...]
     hypothesis: Sentence
     label: str
+    balance: str
 
     @property
     def key(self) -> object:
@@ -456,17 +463,21 @@ class _Inference(Item):
         stated = sum((_words(clause) for clause in parts), Counter())
         claimed = _words(self.hypothesis.meaning)
         length = claimed.total()
-        overlap = (len(parts), length, (stated & claimed).total())
+        overlap = (length, (stated & claimed).total())
+        if self.balance == "overlap":
+            return (len(parts), overlap)
         clause = self.hypothesis.meaning
-        if isinstance(clause, Fact):
-            return (*overlap, clause.attribute)
-        return (
-            *overlap,
-            clause.negated,
-            subject_kind(clause),
-            clause.subject.quantifier,
-            clause.object in (SOMETHING, ANIMAL),
+        structure = (
+            (clause.attribute,)
+            if isinstance(clause, Fact)
+            else (
+                clause.negated,
+                subject_kind(clause) in INDEFINITE.values(),
+                clause.subject.quantifier,
+                clause.object in (SOMETHING, ANIMAL),
+            )
         )
+        return (len(parts), structure, overlap if self.balance == "both" else length)
 
 
 def _clauses(sentences: tuple[Sentence, ...]) -> tuple[Clause, ...]:
@@ -489,10 +500,11 @@ def _words(clause: Clause) -> Counter[str]:
 
 def candidates(setting: Setting, random: Random) -> Iterator[_Inference]:
     """Yield endless premises with hypotheses whose label can be decided."""
-    world = setting.world()
+    world, balances = setting.world(), _BALANCES[setting.task]
     while True:
         sentences = _draw_premise(random, world, setting.task)
         premise = _clauses(sentences)
+        balance = random.choices(tuple(balances), tuple(balances.values()))[0]
         for _ in range(_HYPOTHESES):
             clause = random.choice(premise)
             rest = [other for other in premise if other is not clause]
@@ -503,7 +515,7 @@ def candidates(setting: Setting, random: Random) -> Iterator[_Inference]:
             )
             label = goal and relation(premise, goal)
             if label:
-                yield _Inference(sentences, Sentence(goal), label)
+                yield _Inference(sentences, Sentence(goal), label, balance)
 
 
 def tell(item: _Inference, language: str, domain: str, identity: str) -> PairExample:
