@@ -18,6 +18,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from random import Random
+from typing import Literal
 
 from xstilts_core.examples import PairExample
 from xstilts_core.mini.grammar import Sentence, passage
@@ -368,7 +369,7 @@ def _draw_premise(random: Random, world: World, task: str) -> tuple[Sentence, ..
             return (Sentence(parts[0]),)
         *before, first, second = parts
         if before or random.random() < 0.5:
-            link = "but" if random.random() < 0.3 else "and"
+            link: Literal["and", "but"] = "but" if random.random() < 0.3 else "and"
             last = Sentence(Joined(unfronted(first), unfronted(second), link))
             return (*map(Sentence, before), last)
         return tuple(map(Sentence, parts))
@@ -462,12 +463,12 @@ class _Inference(Item):
         the structure that is visible from the hypothesis alone."""
         parts = _clauses(self.premise)
         stated = sum((_words(clause) for clause in parts), Counter())
-        claimed = _words(self.hypothesis.meaning)
+        (clause,) = _clauses((self.hypothesis,))
+        claimed = _words(clause)
         length = claimed.total()
         overlap = (length, (stated & claimed).total())
         if self.balance == "overlap":
             return (len(parts), overlap)
-        clause = self.hypothesis.meaning
         structure = (
             (clause.attribute,)
             if isinstance(clause, Fact)
