@@ -72,9 +72,9 @@ _RELATED_VERBS = (
 )
 """Verbs of which one may say something about the other."""
 _BALANCES = {
-    "mnli": {"both": 0.25, "coarse": 0.4, "structure": 0.2, "overlap": 0.15},
-    "xnli": {"both": 0.25, "coarse": 0.4, "structure": 0.2, "overlap": 0.15},
-    "snli": {"both": 0.25, "coarse": 0.4, "structure": 0.2, "overlap": 0.15},
+    "mnli": {"both": 0.3, "coarse": 0.4, "structure": 0.1, "overlap": 0.2},
+    "xnli": {"both": 0.3, "coarse": 0.4, "structure": 0.1, "overlap": 0.2},
+    "snli": {"both": 0.3, "coarse": 0.4, "structure": 0.1, "overlap": 0.2},
     "anli": {"both": 1.0},
 }
 """Share of premises by what is balanced among their hypotheses: the structure that the hypothesis
