@@ -1,13 +1,19 @@
 """Span questions: SQuAD 1.1 and 2.0, XQuAD, MLQA and TyDiQA.
 
-All are drawn in the same way; the tasks differ in their world and in `_Style`. SQuAD: three or four
-sentences with facts, and questions about both. XQuAD: events only. MLQA: longer, joined sentences
-with fronted adjuncts. TyDiQA: typical questions about a person (occupation, home, employer, age),
-so that question and answer share little but the name. Every context contains rivals for the answer:
-other persons' occupations, other places and times.
+A question states a subject and a predicate, and asks for one more detail. Its answer has two rivals
+of the right kind: one is told of the same subject with another predicate, the other of the same
+predicate with another subject ("Anna reads in the garden, and Anna swims at school. Peter reads in
+the kitchen."). One of them mostly shares the answer's sentence. So only a clause that has both
+answers, and neither the words around an answer nor the words left over in its sentence show it.
+Where the subject is asked for, place or time take its part.
+
+The tasks differ in their world and in `_Style`. SQuAD: events, and lasting facts about persons.
+XQuAD: events only. MLQA: more clauses with fronted adjuncts. TyDiQA: facts (occupation, home,
+employer, age). A question of SQuAD 2.0 without an answer has both of its halves in the context, as
+often as any other question, but never in one clause.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from random import Random
 
@@ -19,32 +25,51 @@ from xstilts_core.mini.grammar import (
     passage_with_spot,
     sentence_text,
 )
+from xstilts_core.mini.lexicon import STATIVE_VERBS, class_of
 from xstilts_core.mini.makers.maker import Item, Maker, Setting
-from xstilts_core.mini.makers.variation import asked_about, question_roles, subject_kind
-from xstilts_core.mini.meaning import Event, Fact, Joined, clauses, persons, same_clause, unfronted
-from xstilts_core.mini.world import World
+from xstilts_core.mini.makers.variation import question_roles
+from xstilts_core.mini.meaning import (
+    Entity,
+    Event,
+    Fact,
+    Joined,
+    clauses,
+    persons,
+    same_clause,
+    settled,
+    unfronted,
+)
+from xstilts_core.mini.world import ATTRIBUTES, World, is_animal
+
+Clause = Event | Fact
+_ROLES = {"object": 0.7, "place": 0.2, "time": 0.1}
 
 
 @dataclass(frozen=True, slots=True)
 class _Style:
-    """Structure of a task's contexts: ranges of clauses, and probabilities of joined clauses,
-    fronted adjuncts and unanswerable questions."""
+    """Structure of a task's contexts: range of the clauses beside the answer's and its two rivals',
+    and probabilities of joined clauses, fronted adjuncts, questions about facts and unanswerable
+    questions."""
 
-    events: tuple[int, int]
-    facts: tuple[int, int]
+    others: tuple[int, int]
     joined: float
     front: float
     ask_facts: float
     unanswerable: float = 0.0
-    negated: float = 0.1
+    place: float = 0.85
+    time: float = 0.6
+    kept: float = 0.4
+    dropped: float = 0.8
+    same: float = 0.5
+    both: float = 0.7
 
 
 STYLES = {
-    "squad_v1": _Style((2, 3), (1, 2), joined=0.15, front=0.2, ask_facts=0.25),
-    "squad_v2": _Style((2, 3), (1, 2), joined=0.15, front=0.2, ask_facts=0.2, unanswerable=1 / 3),
-    "xquad": _Style((2, 2), (0, 1), joined=0.0, front=0.2, ask_facts=0.0),
-    "mlqa": _Style((4, 6), (0, 1), joined=0.7, front=0.5, ask_facts=0.0, negated=0.05),
-    "tydiqa": _Style((1, 2), (3, 4), joined=0.1, front=0.2, ask_facts=1.0),
+    "squad_v1": _Style((1, 1), joined=0.9, front=0.2, ask_facts=0.3),
+    "squad_v2": _Style((1, 1), joined=0.9, front=0.2, ask_facts=0.25, unanswerable=1 / 3),
+    "xquad": _Style((1, 1), joined=0.9, front=0.2, ask_facts=0.0),
+    "mlqa": _Style((1, 2), joined=0.9, front=0.4, ask_facts=0.0),
+    "tydiqa": _Style((0, 1), joined=0.8, front=0.2, ask_facts=1.0, kept=0.75),
 }
 
 
@@ -61,117 +86,173 @@ class Question(Item):
         return (self.context, self.question)
 
 
-def _draw_clauses(random: Random, world: World, style: _Style) -> list[Event | Fact] | None:
-    """Draw events of different subjects and verbs, and facts; None if a person or verb repeats."""
-    events: list[Event] = []
-    for _ in range(random.randint(*style.events)):
+@dataclass(frozen=True, slots=True)
+class _Plot:
+    """What a context tells, and the role that is asked for.
+
+    groups: the clauses of the context, the answer's first; a group's clauses tend to be joined.
+    asked: the role that is asked for. shared: the other half of a question, besides the predicate:
+    the subject, or place or time of an event whose subject is asked for. lone: a clause that has
+    neither half; None without such a clause.
+    """
+
+    groups: tuple[tuple[Clause, ...], ...]
+    asked: str
+    shared: str
+    lone: Clause | None = None
+
+    @property
+    def answer(self) -> Clause:
+        return self.groups[0][0]
+
+
+def _new_subject(random: Random, world: World, known: set[str]) -> Entity:
+    """Draw a person, by name or occupation, who is none of the known."""
+    while True:
+        subject = world.subject(random, persons=0.75, every=0.0, surname=0.1)
+        if not is_animal(subject) and subject.concept not in known:
+            return subject
+
+
+def _new_event(random: Random, world: World, style: _Style, known: Sequence[Event]) -> Event:
+    """Draw an event whose subject and verb are none of the known."""
+    subject = _new_subject(random, world, {event.subject.concept for event in known})
+    # To work somewhere is a fact as well.
+    verbs = {event.verb for event in known} | STATIVE_VERBS | {"work"}
+    while True:
         event = world.event(
-            random, place=0.75, time=0.6, negated=style.negated, front=style.front, every=0.0
+            random, subject, place=style.place, time=style.time, negated=0.0, front=style.front
         )
-        if any(persons(event) & persons(other) or event.verb == other.verb for other in events):
-            return None
-        events.append(event)
-    named = [event.subject for event in events if subject_kind(event) == "name"]
-    facts: list[Fact] = []
-    attribute = None
-    for _ in range(random.randint(*style.facts)):
-        fact_persons = frozenset(fact.person.concept for fact in facts)
-        candidate_persons = [person for person in named if person.concept not in fact_persons]
-        known_persons = fact_persons | frozenset(
-            name for event in events for name in persons(event)
-        )
-        person = (
-            random.choice(candidate_persons)
-            if candidate_persons and random.random() < 0.5
-            else world.person(random, exclude=known_persons)
-        )
-        # Half the facts repeat the attribute of the first, so that an answer of the right kind is
-        # not necessarily right.
-        fact = world.fact(random, person, attribute if facts and random.random() < 0.6 else None)
-        repeats_work = fact.attribute == "employer" and any(
-            event.verb == "work" for event in events
-        )
-        if repeats_work or any(fact.value == other.value for other in facts):
-            return None
-        attribute = attribute or fact.attribute
-        facts.append(fact)
-    all_clauses: list[Event | Fact] = [*events, *facts]
-    random.shuffle(all_clauses)
-    return all_clauses
+        if event.verb not in verbs:
+            return event
 
 
-def _arrange(
-    random: Random, context_clauses: list[Event | Fact], style: _Style
-) -> tuple[Sentence, ...]:
-    """Arrange the clauses as sentences, joining neighbours at random. The second clause of a joined
-    sentence has nothing fronted."""
+def _redrawn(random: Random, world: World, event: Event, role: str) -> Event:
+    """Return the event with another draw of one role."""
+    if role == "subject":
+        value = _new_subject(random, world, {event.subject.concept})
+    elif role == "place":
+        value = world.place(random, event.verb, event.subject)
+    elif role == "time":
+        value = world.preference("time", event.verb).draw(random)
+    else:
+        value = world.object(random, event.verb, event.subject)
+    return replace(event, **{role: value})
+
+
+def _concepts(role: str, *events: Event) -> set[str]:
+    """Return the different concepts of one role."""
+    values = {getattr(event, role) for event in events}
+    return {value.concept if isinstance(value, Entity) else value for value in values} - {None}
+
+
+def _is_possible(world: World, event: Event) -> bool:
+    """Return whether nobody acts on themselves and the place suits the verb."""
+    places = (None, *world.choices("place", event.verb))
+    return event.place in places and len(persons(event)) == 1 + (event.object is not None)
+
+
+def _kinds(events: Iterable[Event]) -> set[str]:
+    """Return whether the objects are persons, animals or things: who, which animal or what."""
+    kinds = {event.object and class_of(event.object.concept) for event in events}
+    return {{"name_f": "name", "name_m": "name", "mass": "thing"}.get(kind, kind) for kind in kinds}
+
+
+def _event_plot(random: Random, world: World, style: _Style, count: int) -> _Plot | None:
+    """Draw a plot of events, `count` beside the three; None if they do not fit together."""
+    (asked,) = random.choices(tuple(_ROLES), _ROLES.values())
+    shared = "subject"
+    answer = _new_event(random, world, style, [])
+    if getattr(answer, asked) is None or answer.front == asked:
+        return None
+    same_subject = _new_event(random, world, style, [answer])
+    if asked in ("place", "time"):
+        same_subject = _redrawn(random, world, same_subject, asked)
+    same_subject = replace(same_subject, **{shared: getattr(answer, shared)})
+    same_predicate = _redrawn(random, world, _redrawn(random, world, answer, shared), asked)
+    for role in ("object", "place", "time"):
+        if role not in (asked, shared) and getattr(answer, role) and random.random() > style.same:
+            same_predicate = _redrawn(random, world, same_predicate, role)
+    three = (answer, same_subject, same_predicate)
+    others: list[Event] = []
+    for _ in range(count):
+        others.append(_new_event(random, world, style, [*three, *others]))
+    if (
+        len(_concepts(asked, *three)) < 3
+        or len(_concepts(shared, *three)) < 2
+        or (asked == "object" and len(_kinds(three)) > 1)
+        or not all(_is_possible(world, event) for event in three)
+    ):
+        return None
+    rivals = random.sample(three[1:], 2 if random.random() < style.both else 1)
+    first, *rest = random.sample((*rivals, *others[:1]), len(rivals) + len(others[:1]))
+    if len(rivals) > 1 and others:
+        first, *rest = (others[0], *rivals)
+    groups = ((answer, first), tuple(rest), *((clause,) for clause in others[1:]))
+    return _Plot(groups, asked, shared, others[0] if others else None)
+
+
+def _fact_plot(random: Random, world: World, style: _Style, count: int) -> _Plot | None:
+    """Draw a plot of facts: mostly, the answer is joined with a fact about another person, and its
+    two rivals with each other, so that the question's words are neighbours there as well."""
+    asked, *attributes = random.sample(ATTRIBUTES, len(ATTRIBUTES))
+    people: list[Entity] = []
+    for _ in range(5):
+        known = frozenset(person.concept for person in people)
+        people.append(world.person(random, exclude=known))
+    subject, *rest = people
+    answer = world.fact(random, subject, asked)
+    groups = [(answer, world.fact(random, rest[0], random.choice(attributes[1:])))]
+    for k in range(1 + count):
+        groups.append((world.fact(random, rest[1 + k], asked), world.fact(random, subject, attributes[k])))
+    facts = [fact for group in groups for fact in group]
+    if len({fact.value for fact in facts}) < len(facts):
+        return None
+    return _Plot(tuple(groups), "value", "person", groups[0][1])
+
+
+def _arrange(random: Random, plot: _Plot, style: _Style) -> tuple[Sentence, ...]:
+    """Arrange the groups as sentences in any order. The second clause of a joined sentence has
+    nothing fronted."""
     sentences: list[Sentence] = []
-    remaining = list(context_clauses)
-    while remaining:
-        first = remaining.pop(0)
-        if remaining and random.random() < style.joined:
-            second = unfronted(remaining.pop(0))
-            sentences.append(Sentence(Joined(first, second, random.choice(("and", "and", "but")))))
+    for group in random.sample(plot.groups, len(plot.groups)):
+        if not group:
+            continue
+        told = group if random.random() < style.kept else group[::-1]
+        if len(told) > 1 and random.random() < style.joined:
+            link = random.choice(("and", "and", "but"))
+            sentences.append(Sentence(Joined(told[0], unfronted(told[1]), link)))
         else:
-            sentences.append(Sentence(first))
+            sentences += map(Sentence, told)
     return tuple(sentences)
 
 
-def _draw_question(
-    random: Random, clause: Event | Fact, others: list[Event | Fact]
-) -> Sentence | None:
-    """Return a question about the clause; details that are not needed are left out at random."""
+def _question(random: Random, plot: _Plot, style: _Style) -> Sentence:
+    """Return the question; details that are not needed are left out at random."""
+    clause = plot.answer
     if isinstance(clause, Fact):
-        if any(
-            isinstance(other, Fact) and other.person.concept == clause.person.concept
-            for other in others
-        ):
-            return None
-        # "Who is a painter?" has another answer if a painter acts in the context.
-        acting = any(
-            isinstance(other, Event) and clause.value == other.subject.concept for other in others
-        )
-        return Sentence(clause, "person" if random.random() < 0.3 and not acting else "value")
-    roles = [] if clause.negated else question_roles(clause)
-    if not roles:
-        return None
-    role = random.choice(roles)
-    clause = asked_about(random, clause, role)
-    if clause.object is not None and role != "object" and random.random() < 0.4:
+        return Sentence(clause, plot.asked)
+    for name in ("place", "time"):
+        if name not in (plot.asked, plot.shared) and random.random() < style.dropped:
+            clause = replace(clause, **{name: None})
+    if clause.object is not None and plot.asked != "object" and random.random() < 0.4:
         clause = replace(clause, object=replace(clause.object, adjective=None))
-    return Sentence(clause, role)
+    return Sentence(replace(clause, front=None), plot.asked)
 
 
-def _draw_unanswerable(
-    random: Random, world: World, context_clauses: list[Event | Fact]
-) -> Sentence | None:
-    """Return a question whose subject and verb are both in the context, but not together, so that
-    rivals of the right kind are there."""
-    events = [clause for clause in context_clauses if isinstance(clause, Event)]
-    event = random.choice(events)
-    other = random.choice([clause for clause in events if clause is not event] or [event])
-    if random.random() < 0.5:
-        target = world.event(random, event.subject, negated=0.0, front=0.0, place=0.6, time=0.6)
-        if any(target.verb == clause.verb for clause in events):
-            return None
-    else:
-        both_animals = (subject_kind(event) == "animal") == (subject_kind(other) == "animal")
-        if event is other or event.subject == other.object or not both_animals:
-            return None
-        target = replace(other, subject=event.subject, negated=False, front=None)
-    roles = [role for role in question_roles(target) if role != "subject"]
-    if (
-        any(
-            isinstance(clause, Fact) and clause.attribute == "employer"
-            for clause in context_clauses
-        )
-        and target.verb == "work"
-    ):
-        return None
-    return Sentence(target, random.choice(roles)) if roles else None
+def _without_answer(plot: _Plot) -> _Plot:
+    """Return the plot whose answer's clause and lone clause have exchanged the shared role: with
+    the same words, no clause has both halves of the question."""
+    role, answer, lone = plot.shared, plot.answer, plot.lone
+    swapped = {
+        answer: replace(answer, **{role: getattr(lone, role)}),
+        lone: replace(lone, **{role: getattr(answer, role)}),
+    }
+    groups = tuple(tuple(swapped.get(clause, clause) for clause in group) for group in plot.groups)
+    return replace(plot, groups=groups)
 
 
-def _spot_of(context: tuple[Sentence, ...], clause: Event | Fact, role: str) -> Spot:
+def _spot_of(context: tuple[Sentence, ...], clause: Clause, role: str) -> Spot:
     """Return the position of the clause's chunk in the context."""
     for number, sentence in enumerate(context):
         for position, stated in enumerate(clauses(sentence.meaning)):
@@ -184,25 +265,22 @@ def candidates(setting: Setting, random: Random) -> Iterator[Question]:
     """Yield endless contexts, each with one question."""
     world, style = setting.world(), STYLES[setting.task]
     while True:
-        context_clauses = _draw_clauses(random, world, style)
-        if not context_clauses:
+        count = random.randint(*style.others)
+        if random.random() < style.ask_facts:
+            plot = _fact_plot(random, world, style, count)
+        else:
+            plot = _event_plot(random, world, style, count)
+        if plot is None:
             continue
-        context = _arrange(random, context_clauses, style)
+        question = _question(random, plot, style)
         if random.random() < style.unanswerable:
-            question = _draw_unanswerable(random, world, context_clauses)
-            if question is not None:
-                yield Question(context, question, None)
+            plot = _without_answer(plot)
+            told = [clause for group in plot.groups for clause in group]
+            if all(isinstance(clause, Fact) or _is_possible(world, clause) for clause in told):
+                yield Question(_arrange(random, plot, style), question, None)
             continue
-        about_fact = random.random() < style.ask_facts
-        suitable = [clause for clause in context_clauses if isinstance(clause, Fact) == about_fact]
-        if not suitable:
-            continue
-        clause = random.choice(suitable)
-        question = _draw_question(
-            random, clause, [other for other in context_clauses if other is not clause]
-        )
-        if question is not None:
-            yield Question(context, question, _spot_of(context, clause, question.ask))
+        context = _arrange(random, plot, style)
+        yield Question(context, question, _spot_of(context, plot.answer, plot.asked))
 
 
 def tell(item: Question, language: str, domain: str, identity: str) -> SpanExample:
