@@ -1,19 +1,19 @@
 """Span questions: SQuAD 1.1 and 2.0, XQuAD, MLQA and TyDiQA.
 
-A question states a subject and a predicate, and asks for one more detail. Its answer has two rivals
-of the right kind: one is told of the same subject with another predicate, the other of the same
-predicate with another subject ("Anna reads in the garden, and Anna swims at school. Peter reads in
-the kitchen."). One of them mostly shares the answer's sentence. So only a clause that has both
-answers, and neither the words around an answer nor the words left over in its sentence show it.
-Where the subject is asked for, place or time take its part.
+A question states a subject and a predicate, and asks for one more detail. Its answer has rivals of
+the right kind: one is told of the same subject with another predicate, another of the same
+predicate with another subject ("Anna buys a bag, and Peter dances. Anna sells a cup, but Maria buys
+a book." What does Anna buy?). The rivals mostly share a sentence, so that all words of the question
+surround each of them too, and so that neither those words nor the words left over in a sentence
+show the answer: only a clause that has both halves of the question does.
 
 The tasks differ in their world and in `_Style`. SQuAD: events, and lasting facts about persons.
 XQuAD: events only. MLQA: more clauses with fronted adjuncts. TyDiQA: facts (occupation, home,
-employer, age). A question of SQuAD 2.0 without an answer has both of its halves in the context, as
-often as any other question, but never in one clause.
+employer, age). A question of SQuAD 2.0 without an answer has both of its halves in the context, but
+in no clause together.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from random import Random
 
@@ -27,49 +27,55 @@ from xstilts_core.mini.grammar import (
 )
 from xstilts_core.mini.lexicon import STATIVE_VERBS, class_of
 from xstilts_core.mini.makers.maker import Item, Maker, Setting
-from xstilts_core.mini.makers.variation import question_roles
 from xstilts_core.mini.meaning import (
     Entity,
     Event,
     Fact,
     Joined,
     clauses,
-    persons,
     same_clause,
-    settled,
     unfronted,
 )
 from xstilts_core.mini.world import ATTRIBUTES, World, is_animal
 
 Clause = Event | Fact
-_ROLES = {"object": 0.7, "place": 0.2, "time": 0.1}
+_ASKED = {"object": 0.8, "place": 0.14, "time": 0.06}
+"""Role of an event -> how often it is asked for, before plots that do not fit are dropped. Subjects
+are never asked for: in English, only such questions lack "does", which does not transfer."""
+_PLACE, _TIME = 0.85, 0.6
+_SURNAME = 0.1
+"""Few surnames keep contexts short."""
+_DROPPED = 0.8
+"""Probability that a question leaves out a place or time which it does not ask for."""
+_SAME = 0.5
+"""Probability that the rival with the same predicate has the same object, place or time too."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Style:
-    """Structure of a task's contexts: range of the clauses beside the answer's and its two rivals',
-    and probabilities of joined clauses, fronted adjuncts, questions about facts and unanswerable
-    questions."""
+    """Structure of a task's contexts.
+
+    others: range of the number of further clauses (TyDiQA: of further pairs of rivals). joined,
+    front, ask_facts, unanswerable: probabilities of joined clauses, fronted adjuncts, questions
+    about facts and unanswerable questions. first: probability that the answer's clause is the first
+    of its sentence. both: probability that an answer has both rivals, not one.
+    """
 
     others: tuple[int, int]
-    joined: float
-    front: float
-    ask_facts: float
+    joined: float = 0.9
+    front: float = 0.2
+    ask_facts: float = 0.0
     unanswerable: float = 0.0
-    place: float = 0.85
-    time: float = 0.6
-    kept: float = 0.4
-    dropped: float = 0.8
-    same: float = 0.5
+    first: float = 0.45
     both: float = 0.7
 
 
 STYLES = {
-    "squad_v1": _Style((1, 1), joined=0.9, front=0.2, ask_facts=0.3),
-    "squad_v2": _Style((1, 1), joined=0.9, front=0.2, ask_facts=0.25, unanswerable=1 / 3),
-    "xquad": _Style((1, 1), joined=0.9, front=0.2, ask_facts=0.0),
-    "mlqa": _Style((1, 2), joined=0.9, front=0.4, ask_facts=0.0),
-    "tydiqa": _Style((0, 1), joined=0.8, front=0.2, ask_facts=1.0, kept=0.75),
+    "squad_v1": _Style((1, 1), ask_facts=0.3),
+    "squad_v2": _Style((1, 1), ask_facts=0.25, unanswerable=1 / 3, both=0.2),
+    "xquad": _Style((1, 1)),
+    "mlqa": _Style((1, 2), front=0.4, first=0.5),
+    "tydiqa": _Style((1, 1), joined=0.95, ask_facts=1.0, first=0.65),
 }
 
 
@@ -91,15 +97,12 @@ class _Plot:
     """What a context tells, and the role that is asked for.
 
     groups: the clauses of the context, the answer's first; a group's clauses tend to be joined.
-    asked: the role that is asked for. shared: the other half of a question, besides the predicate:
-    the subject, or place or time of an event whose subject is asked for. lone: a clause that has
-    neither half; None without such a clause.
+    other: a clause that has neither half of the question.
     """
 
     groups: tuple[tuple[Clause, ...], ...]
     asked: str
-    shared: str
-    lone: Clause | None = None
+    other: Clause
 
     @property
     def answer(self) -> Clause:
@@ -109,7 +112,7 @@ class _Plot:
 def _new_subject(random: Random, world: World, known: set[str]) -> Entity:
     """Draw a person, by name or occupation, who is none of the known."""
     while True:
-        subject = world.subject(random, persons=0.75, every=0.0, surname=0.1)
+        subject = world.subject(random, persons=0.75, every=0.0, surname=_SURNAME)
         if not is_animal(subject) and subject.concept not in known:
             return subject
 
@@ -121,7 +124,7 @@ def _new_event(random: Random, world: World, style: _Style, known: Sequence[Even
     verbs = {event.verb for event in known} | STATIVE_VERBS | {"work"}
     while True:
         event = world.event(
-            random, subject, place=style.place, time=style.time, negated=0.0, front=style.front
+            random, subject, place=_PLACE, time=_TIME, negated=0.0, front=style.front
         )
         if event.verb not in verbs:
             return event
@@ -129,6 +132,7 @@ def _new_event(random: Random, world: World, style: _Style, known: Sequence[Even
 
 def _redrawn(random: Random, world: World, event: Event, role: str) -> Event:
     """Return the event with another draw of one role."""
+    value: Entity | str | None
     if role == "subject":
         value = _new_subject(random, world, {event.subject.concept})
     elif role == "place":
@@ -140,75 +144,84 @@ def _redrawn(random: Random, world: World, event: Event, role: str) -> Event:
     return replace(event, **{role: value})
 
 
-def _concepts(role: str, *events: Event) -> set[str]:
-    """Return the different concepts of one role."""
-    values = {getattr(event, role) for event in events}
-    return {value.concept if isinstance(value, Entity) else value for value in values} - {None}
+def _concept(event: Event, role: str) -> str | None:
+    """Return the concept of one role."""
+    value = getattr(event, role)
+    return value.concept if isinstance(value, Entity) else value
 
 
-def _is_possible(world: World, event: Event) -> bool:
-    """Return whether nobody acts on themselves and the place suits the verb."""
-    places = (None, *world.choices("place", event.verb))
-    return event.place in places and len(persons(event)) == 1 + (event.object is not None)
+def _question_word(event: Event) -> str:
+    """Return what kind of object the event has: a name, an animal or a thing; "" without one."""
+    kind = class_of(event.object.concept) if event.object else ""
+    return {"name_f": "name", "name_m": "name", "mass": "thing"}.get(kind, kind)
 
 
-def _kinds(events: Iterable[Event]) -> set[str]:
-    """Return whether the objects are persons, animals or things: who, which animal or what."""
-    kinds = {event.object and class_of(event.object.concept) for event in events}
-    return {{"name_f": "name", "name_m": "name", "mass": "thing"}.get(kind, kind) for kind in kinds}
+def _acts_on_itself(clause: Clause) -> bool:
+    """Return whether the subject is the object too."""
+    return (
+        isinstance(clause, Event)
+        and clause.object is not None
+        and clause.object.concept == clause.subject.concept
+    )
 
 
-def _event_plot(random: Random, world: World, style: _Style, count: int) -> _Plot | None:
-    """Draw a plot of events, `count` beside the three; None if they do not fit together."""
-    (asked,) = random.choices(tuple(_ROLES), _ROLES.values())
-    shared = "subject"
+def _fit(events: Sequence[Event], asked: str) -> bool:
+    """Return whether all have the asked role, in different words of one kind, and nobody acts on
+    themselves."""
+    answers = {_concept(event, asked) for event in events}
+    return (
+        None not in answers
+        and len(answers) == len(events)
+        and (asked != "object" or len(set(map(_question_word, events))) == 1)
+        and not any(map(_acts_on_itself, events))
+    )
+
+
+def _event_plot(random: Random, world: World, style: _Style) -> _Plot | None:
+    """Draw a plot of events; None if they do not fit together."""
+    (asked,) = random.choices(tuple(_ASKED), tuple(_ASKED.values()))
     answer = _new_event(random, world, style, [])
     if getattr(answer, asked) is None or answer.front == asked:
         return None
     same_subject = _new_event(random, world, style, [answer])
-    if asked in ("place", "time"):
+    if asked != "object":
         same_subject = _redrawn(random, world, same_subject, asked)
-    same_subject = replace(same_subject, **{shared: getattr(answer, shared)})
-    same_predicate = _redrawn(random, world, _redrawn(random, world, answer, shared), asked)
+    same_subject = replace(same_subject, subject=answer.subject)
+    same_predicate = _redrawn(random, world, answer, "subject")
     for role in ("object", "place", "time"):
-        if role not in (asked, shared) and getattr(answer, role) and random.random() > style.same:
+        is_told = getattr(answer, role) is not None
+        if role == asked or (is_told and random.random() > _SAME):
             same_predicate = _redrawn(random, world, same_predicate, role)
-    three = (answer, same_subject, same_predicate)
-    others: list[Event] = []
-    for _ in range(count):
-        others.append(_new_event(random, world, style, [*three, *others]))
-    if (
-        len(_concepts(asked, *three)) < 3
-        or len(_concepts(shared, *three)) < 2
-        or (asked == "object" and len(_kinds(three)) > 1)
-        or not all(_is_possible(world, event) for event in three)
-    ):
+    told = [answer, same_subject, same_predicate]
+    if not _fit(told, asked):
         return None
-    rivals = random.sample(three[1:], 2 if random.random() < style.both else 1)
-    first, *rest = random.sample((*rivals, *others[:1]), len(rivals) + len(others[:1]))
-    if len(rivals) > 1 and others:
-        first, *rest = (others[0], *rivals)
-    groups = ((answer, first), tuple(rest), *((clause,) for clause in others[1:]))
-    return _Plot(groups, asked, shared, others[0] if others else None)
+    for _ in range(random.randint(*style.others)):
+        told.append(_new_event(random, world, style, told))
+    other, *more = told[3:]
+    if random.random() < style.both:
+        groups = [(answer, other), (same_subject, same_predicate)]
+    else:
+        partner, alone = random.sample((random.choice(told[1:3]), other), 2)
+        groups = [(answer, partner), (alone,)]
+    return _Plot((*groups, *((event,) for event in more)), asked, other)
 
 
-def _fact_plot(random: Random, world: World, style: _Style, count: int) -> _Plot | None:
-    """Draw a plot of facts: mostly, the answer is joined with a fact about another person, and its
-    two rivals with each other, so that the question's words are neighbours there as well."""
+def _fact_plot(random: Random, world: World, style: _Style) -> _Plot | None:
+    """Draw a plot of facts; None if a value repeats. The person has a fact in each pair of rivals,
+    and another person has the attribute that is asked for."""
     asked, *attributes = random.sample(ATTRIBUTES, len(ATTRIBUTES))
     people: list[Entity] = []
-    for _ in range(5):
+    pairs = 1 + random.randint(*style.others)
+    for _ in range(2 + pairs):
         known = frozenset(person.concept for person in people)
         people.append(world.person(random, exclude=known))
-    subject, *rest = people
-    answer = world.fact(random, subject, asked)
-    groups = [(answer, world.fact(random, rest[0], random.choice(attributes[1:])))]
-    for k in range(1 + count):
-        groups.append((world.fact(random, rest[1 + k], asked), world.fact(random, subject, attributes[k])))
+    person, partner, *rest = people
+    groups = [(world.fact(random, person, asked), world.fact(random, partner, attributes[-1]))]
+    for rival, attribute in zip(rest, attributes, strict=False):
+        groups.append((world.fact(random, rival, asked), world.fact(random, person, attribute)))
     facts = [fact for group in groups for fact in group]
-    if len({fact.value for fact in facts}) < len(facts):
-        return None
-    return _Plot(tuple(groups), "value", "person", groups[0][1])
+    is_clear = len({fact.value for fact in facts}) == len(facts)
+    return _Plot(tuple(groups), "value", groups[0][1]) if is_clear else None
 
 
 def _arrange(random: Random, plot: _Plot, style: _Style) -> tuple[Sentence, ...]:
@@ -216,9 +229,7 @@ def _arrange(random: Random, plot: _Plot, style: _Style) -> tuple[Sentence, ...]
     nothing fronted."""
     sentences: list[Sentence] = []
     for group in random.sample(plot.groups, len(plot.groups)):
-        if not group:
-            continue
-        told = group if random.random() < style.kept else group[::-1]
+        told = group if random.random() < style.first else group[::-1]
         if len(told) > 1 and random.random() < style.joined:
             link = random.choice(("and", "and", "but"))
             sentences.append(Sentence(Joined(told[0], unfronted(told[1]), link)))
@@ -227,28 +238,32 @@ def _arrange(random: Random, plot: _Plot, style: _Style) -> tuple[Sentence, ...]
     return tuple(sentences)
 
 
-def _question(random: Random, plot: _Plot, style: _Style) -> Sentence:
+def _question(random: Random, plot: _Plot) -> Sentence:
     """Return the question; details that are not needed are left out at random."""
     clause = plot.answer
     if isinstance(clause, Fact):
         return Sentence(clause, plot.asked)
     for name in ("place", "time"):
-        if name not in (plot.asked, plot.shared) and random.random() < style.dropped:
+        if name != plot.asked and random.random() < _DROPPED:
             clause = replace(clause, **{name: None})
     if clause.object is not None and plot.asked != "object" and random.random() < 0.4:
         clause = replace(clause, object=replace(clause.object, adjective=None))
     return Sentence(replace(clause, front=None), plot.asked)
 
 
-def _without_answer(plot: _Plot) -> _Plot:
-    """Return the plot whose answer's clause and lone clause have exchanged the shared role: with
-    the same words, no clause has both halves of the question."""
-    role, answer, lone = plot.shared, plot.answer, plot.lone
-    swapped = {
-        answer: replace(answer, **{role: getattr(lone, role)}),
-        lone: replace(lone, **{role: getattr(answer, role)}),
+def _without_answer(plot: _Plot) -> _Plot | None:
+    """Return the plot in which the answer's clause has exchanged its subject with the other clause:
+    with the same words, no clause has both halves of the question. None if somebody would act on
+    themselves."""
+    answer, other = plot.answer, plot.other
+    name = "person" if isinstance(answer, Fact) else "subject"
+    changed = {
+        answer: replace(answer, **{name: getattr(other, name)}),
+        other: replace(other, **{name: getattr(answer, name)}),
     }
-    groups = tuple(tuple(swapped.get(clause, clause) for clause in group) for group in plot.groups)
+    if any(map(_acts_on_itself, changed.values())):
+        return None
+    groups = tuple(tuple(changed.get(clause, clause) for clause in group) for group in plot.groups)
     return replace(plot, groups=groups)
 
 
@@ -265,22 +280,16 @@ def candidates(setting: Setting, random: Random) -> Iterator[Question]:
     """Yield endless contexts, each with one question."""
     world, style = setting.world(), STYLES[setting.task]
     while True:
-        count = random.randint(*style.others)
-        if random.random() < style.ask_facts:
-            plot = _fact_plot(random, world, style, count)
-        else:
-            plot = _event_plot(random, world, style, count)
+        draw = _fact_plot if random.random() < style.ask_facts else _event_plot
+        plot = draw(random, world, style)
         if plot is None:
             continue
-        question = _question(random, plot, style)
-        if random.random() < style.unanswerable:
-            plot = _without_answer(plot)
-            told = [clause for group in plot.groups for clause in group]
-            if all(isinstance(clause, Fact) or _is_possible(world, clause) for clause in told):
-                yield Question(_arrange(random, plot, style), question, None)
-            continue
-        context = _arrange(random, plot, style)
-        yield Question(context, question, _spot_of(context, plot.answer, plot.asked))
+        question = _question(random, plot)
+        if random.random() >= style.unanswerable:
+            context = _arrange(random, plot, style)
+            yield Question(context, question, _spot_of(context, plot.answer, plot.asked))
+        elif changed := _without_answer(plot):
+            yield Question(_arrange(random, changed, style), question, None)
 
 
 def tell(item: Question, language: str, domain: str, identity: str) -> SpanExample:
