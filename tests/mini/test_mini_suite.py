@@ -13,7 +13,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from xstilts_core import mini
+from xstilts_core import metrics, mini
 from xstilts_core.errors import UsageError
 from xstilts_core.examples import (
     ChoiceExample,
@@ -27,8 +27,18 @@ from xstilts_core.mini.corpus import RESOURCE, documents
 from xstilts_core.mini.lexicon import ADJECTIVES, HELD_OUT_LEMMAS, OBJECTS, PLACES, concepts
 from xstilts_core.mini.makers.inference import LABELS, relation
 from xstilts_core.mini.makers.tagging import supertags
-from xstilts_core.mini.meaning import Entity, Event, Fact, Joined, Token, concepts_of, persons
+from xstilts_core.mini.meaning import (
+    Entity,
+    Event,
+    Fact,
+    Joined,
+    Token,
+    clauses,
+    concepts_of,
+    persons,
+)
 from xstilts_core.mini.world import DOMAINS, pretraining_world, task_world
+from xstilts_core.phases import control
 from xstilts_core.phases.control import features, fit_classifier
 
 HELD = frozenset(
@@ -277,6 +287,37 @@ def test_answers_stand_in_their_contexts(task, domain):
                 assert (
                     example.context[answer.start : answer.start + len(answer.text)] == answer.text
                 )
+
+
+@pytest.mark.parametrize(
+    ("task", "source"), [("xquad", "squad_v1"), ("mlqa", "squad_v1"), ("tydiqa", "tydiqa")]
+)
+def test_words_in_common_do_not_show_the_answer(task, source):
+    def f1(examples, language, length):
+        gold = [[answer.text for answer in example.answers] for example in examples]
+        guesses = control.answers(examples, language, length)
+        return metrics.score(metrics.squad_statistics(gold, guesses), metrics.SPAN)["f1"]
+
+    development = suite.load(source, "dev", "en", limit=200)
+    length = max(range(1, 9), key=lambda size: f1(development, "en", size))
+    others = [language for language in suite.LANGUAGES if language != "en"]
+    scores = [f1(suite.load(task, "test", code, limit=200), code, length) for code in others]
+    assert sum(scores) / len(scores) < 31
+
+
+def test_halves_of_a_question_without_an_answer_are_told_of_different_clauses():
+    for item in suite.items("squad_v2", "dev", "general", 200):
+        asked = item.question.meaning
+        told = [clause for sentence in item.context for clause in clauses(sentence.meaning)]
+        if isinstance(asked, Fact):
+            halves = [(fact.person.concept, fact.attribute) for fact in told]
+            question = (asked.person.concept, asked.attribute)
+        else:
+            halves = [(event.subject.concept, event.verb) for event in told]
+            question = (asked.subject.concept, asked.verb)
+        assert halves.count(question) == (item.spot is not None)
+        assert question[0] in {half[0] for half in halves}
+        assert question[1] in {half[1] for half in halves}
 
 
 def test_a_third_of_squad_v2_has_no_answer():
