@@ -39,10 +39,10 @@ from xstilts_core.mini.meaning import (
 from xstilts_core.mini.world import ATTRIBUTES, World, is_animal
 
 Clause = Event | Fact
-_ASKED = {"object": 0.8, "place": 0.14, "time": 0.06}
+_ASKED = {"object": 0.5, "place": 0.3, "time": 0.2}
 """Role of an event -> how often it is asked for, before plots that do not fit are dropped. Subjects
 are never asked for: in English, only such questions lack "does", which does not transfer."""
-_PLACE, _TIME = 0.85, 0.6
+_PLACE, _TIME = 0.95, 0.95
 _SURNAME = 0.1
 """Few surnames keep contexts short."""
 _SAME = 0.5
@@ -56,7 +56,7 @@ class _Style:
     others: range of the number of further clauses (TyDiQA: of further pairs of rivals). joined,
     front, ask_facts, unanswerable: probabilities of joined clauses, fronted adjuncts, questions
     about facts and unanswerable questions. first: probability that the answer's clause is the first
-    of its sentence. both: probability that an answer has both rivals, not one.
+    of its sentence. rivals: probabilities that an answer has no rival, one, and both.
     dropped: probability that a question leaves out a place or time which it does not ask for.
 
     SQuAD 1.1, which trains XQuAD and MLQA, has easier contexts among the hard ones: from hard ones
@@ -69,13 +69,13 @@ class _Style:
     ask_facts: float = 0.0
     unanswerable: float = 0.0
     first: float = 0.45
-    both: float = 0.7
-    dropped: float = 0.8
+    rivals: tuple[float, float, float] = (0.4, 0.3, 0.3)
+    dropped: float = 0.9
 
 
 STYLES = {
-    "squad_v1": _Style((0, 1), ask_facts=0.3, both=0.35, dropped=0.4),
-    "squad_v2": _Style((1, 1), ask_facts=0.25, unanswerable=1 / 3, both=0.2, dropped=0.4),
+    "squad_v1": _Style((1, 1), ask_facts=0.3, rivals=(0.4, 0.3, 0.3)),
+    "squad_v2": _Style((1, 1), ask_facts=0.25, unanswerable=1 / 3, rivals=(0.4, 0.4, 0.2)),
     "xquad": _Style((1, 1)),
     "mlqa": _Style((1, 2), front=0.4, first=0.5),
     "tydiqa": _Style((1, 1), joined=0.95, ask_facts=1.0, first=0.65),
@@ -201,12 +201,13 @@ def _event_plot(random: Random, world: World, style: _Style) -> _Plot | None:
     for _ in range(random.randint(*style.others)):
         told.append(_new_event(random, world, style, told))
     others = told[3:]
-    rivals = random.sample(told[1:3], 2 if random.random() < style.both else 1)
+    (count,) = random.choices((0, 1, 2), style.rivals)
+    rivals = random.sample(told[1:3], count)
     groups: list[tuple[Clause, ...]]
-    if others and len(rivals) > 1:
+    if count > 1:
         groups = [(answer, others[0]), tuple(rivals)]
     else:
-        first, *rest = random.sample((*rivals, *others[:1]), len((*rivals, *others[:1])))
+        first, *rest = random.sample((*rivals, others[0]), count + 1)
         groups = [(answer, first), *((clause,) for clause in rest)]
     groups += [(event,) for event in others[1:]]
     return _Plot(tuple(groups), asked, others[0] if others else None)
