@@ -1,13 +1,15 @@
 """Paraphrase: QQP (do two posts ask the same?) and PAWS-X (same words, same meaning?).
 
-PAWS-X pairs share nearly all words. In paraphrases ("1"), clauses change their order or an adjunct
-moves to the front; in the others ("0"), subject and object, the subjects of two clauses or their
-adjuncts are swapped (Zhang et al. 2019 swap words too). QQP pairs are posts of a question and a
-remark. The same question may come in another order, with its remark reworded; a different question
-differs in one word or in what it asks about.
+PAWS-X pairs have the same words, so that only their order can tell (Zhang et al. 2019). In paraphrases
+("1"), an adjunct moves to the front or two clauses change places; in the others ("0"), subject and
+object are swapped besides, or a role between two clauses. A pair of each label comes from the same
+draw, and either of the two could have been drawn first: neither the number of shared words nor the
+second text alone says anything. QQP pairs are posts of a question and a remark. The same question
+may come in another order, with its remark reworded; a different question differs in one word or in
+what it asks about.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from random import Random
 
@@ -22,11 +24,13 @@ from xstilts_core.mini.makers.variation import (
     subject_kind,
     without,
 )
-from xstilts_core.mini.meaning import Event, Joined, persons, settled
+from xstilts_core.mini.meaning import Entity, Event, Joined, persons
 from xstilts_core.mini.world import World, is_animal
 
 _PAWS_LABELS = ("0", "1")
 _QQP_LABELS = ("different", "duplicate")
+_LINKS = ("and", "but", "")
+"""Between two clauses; nothing makes two sentences of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,84 +51,91 @@ class _Paraphrase(Item):
         return self.first
 
 
-def _swap_roles(random: Random, first: Event, second: Event) -> tuple[Event, Event] | None:
-    """Return the two events with their subjects, places or times swapped; None if no swap changes
-    the meaning and makes sense."""
-    roles = [name for name in ("place", "time") if getattr(first, name) != getattr(second, name)]
-    same_kind = (subject_kind(first) == "animal") == (subject_kind(second) == "animal")
-    if same_kind and persons(first).isdisjoint(persons(second)):
-        roles += ["subject", "subject"]
-    if not roles:
-        return None
-    role = random.choice(roles)
-    first_value, second_value = getattr(first, role), getattr(second, role)
-    return settled(replace(first, **{role: second_value})), settled(
-        replace(second, **{role: first_value})
+def _actor(random: Random, world: World, exclude: frozenset[str] = frozenset()) -> Entity:
+    """Draw a named person or someone of an occupation, who is none of `exclude`."""
+    if random.random() < 0.6:
+        return world.person(random, exclude=exclude)
+    jobs = [job for job in world.occupations if job not in exclude]
+    return Entity(random.choice(jobs))
+
+
+def _encounter(random: Random, world: World, adjuncts: float) -> Event:
+    """Draw what one person does to another, which also makes sense the other way round. adjuncts:
+    probability of a place, and of a time."""
+    verb, subject = world.preference("person_verb", "").draw(random), _actor(random, world)
+    event = world.event(
+        random, subject, place=adjuncts, time=adjuncts, negated=0.1, front=0.0, verb=verb
     )
+    return replace(event, object=_actor(random, world, frozenset((subject.concept,))))
+
+
+def _turned(event: Event) -> Event:
+    """Return the event with subject and object swapped."""
+    return replace(event, subject=event.object, object=event.subject)
+
+
+def _told(clauses: Sequence[Event], link: str) -> tuple[Sentence, ...]:
+    """Return two clauses as one sentence with a conjunction, or without one as two sentences."""
+    if link == "":
+        return tuple(Sentence(clause) for clause in clauses)
+    return (Sentence(Joined(*clauses, link)),)
 
 
 def _paws_single(random: Random, world: World) -> Iterator[_Paraphrase]:
-    """Yield pairs of one event of two persons: an adjunct moves for both labels, and for one label
-    subject and object are swapped."""
-    subject = world.person(random)
-    verb = world.preference("person_verb", "").draw(random)
-    first = world.event(random, subject, place=0.8, time=0.8, negated=0.1, front=0.5, verb=verb)
-    moved = refronted(random, first, chance=0.67)
+    """Yield pairs of one clause: an adjunct moves for both labels, and for one label subject and
+    object are swapped."""
+    first = refronted(random, _encounter(random, world, 0.7), 0.5)
+    moved = refronted(random, first, 0.6)
     if moved.front == first.front:
         return
-    swapped = replace(moved, subject=first.object, object=first.subject)
     profile = ("one clause", first.front, moved.front)
-    for second, label in ((moved, "1"), (swapped, "0")):
+    for second, label in ((moved, "1"), (_turned(moved), "0")):
         yield _Paraphrase((Sentence(first),), (Sentence(second),), label, profile)
 
 
-def _paws_joined(random: Random, world: World) -> Iterator[_Paraphrase]:
-    """Yield pairs of two clauses, in either order; for one label something is swapped."""
-    event, other_event = (
-        world.event(random, place=0.55, time=0.45, front=0.0, every=0.0) for _ in range(2)
-    )
-    if (
-        persons(event) & persons(other_event)
-        or event.verb == other_event.verb
-        or event.negated != other_event.negated
-    ):
+def _paws_company(random: Random, world: World) -> Iterator[_Paraphrase]:
+    """Yield pairs of a clause beside one of an animal, which change places for both labels; for one
+    label subject and object are swapped."""
+    animal = Entity(random.choice(world.animals))
+    event = _encounter(random, world, 0.3)
+    other = world.event(random, animal, place=0.0, time=0.0, negated=0.0, front=0.0)
+    if other.verb == event.verb or persons(other) & persons(event):
         return
-    reverse = random.random() < 0.6
-    fronted = refronted(random, event, 0.0 if reverse else 1.0)
-    if not reverse and fronted.front is None:
-        return
-    first = (Sentence(Joined(event, other_event)),)
-    swapped = _swap_roles(random, event, other_event)
-    pairs = [((fronted, other_event), "1")] + (
-        [((replace(swapped[0], front=None), swapped[1]), "0")] if swapped else []
-    )
-    for (left, right), label in pairs:
-        if not reverse and label == "0":
-            left = settled(replace(left, front=fronted.front))
-        second = Joined(right, left) if reverse else Joined(left, right)
-        yield _Paraphrase(first, (Sentence(second),), label, ("two clauses", reverse))
+    link, order = random.choice(_LINKS), random.choice((1, -1))
+    first = _told((event, other)[::order], link)
+    for second, label in ((event, "1"), (_turned(event), "0")):
+        reordered = _told((other, second)[::order], link)
+        yield _Paraphrase(first, reordered, label, ("in company", link, order))
 
 
-def _paws_changed(random: Random, world: World) -> Iterator[_Paraphrase]:
-    """Yield pairs of one clause in two orders; for one label its place, time or number differs."""
-    first = world.event(random, place=0.8, time=0.8, every=0.0)
-    moved = refronted(random, first, chance=1.0)
-    changed = altered(random, world, moved)
-    if moved.front == first.front or changed is None:
+def _paws_couple(random: Random, world: World) -> Iterator[_Paraphrase]:
+    """Yield pairs of two clauses of two persons each, which change places for both labels; for one
+    label they swap their subjects, objects, places or times."""
+    couple = _encounter(random, world, 0.3), _encounter(random, world, 0.3)
+    left, right = couple
+    if persons(left) & persons(right) or left.verb == right.verb or left.negated or right.negated:
         return
-    profile = ("changed", first.front, moved.front)
-    for second, label in ((moved, "1"), (changed, "0")):
-        yield _Paraphrase((Sentence(first),), (Sentence(second),), label, profile)
+    roles = ("subject", "object", "place", "time")
+    role = random.choice([name for name in roles if getattr(left, name) != getattr(right, name)])
+    swapped = (
+        replace(left, **{role: getattr(right, role)}),
+        replace(right, **{role: getattr(left, role)}),
+    )
+    if random.random() < 0.5:  # so that a usual place of a verb is no sign of either label
+        couple, swapped = swapped, couple
+    link = random.choice(_LINKS)
+    for second, label in ((couple, "1"), (swapped, "0")):
+        yield _Paraphrase(
+            _told(couple, link), _told(second[::-1], link), label, ("two clauses", link, role)
+        )
 
 
 def _paws_candidates(setting: Setting, random: Random) -> Iterator[_Paraphrase]:
-    """Yield PAWS-X pairs: most have the same words in another order; the others have a changed
-    detail, as an easier case to learn from."""
+    """Yield PAWS-X pairs; those of two persons in two clauses are the hardest, and the rarest."""
     world = setting.world()
     while True:
-        yield from random.choices((_paws_single, _paws_joined, _paws_changed), (0.3, 0.35, 0.35))[
-            0
-        ](random, world)
+        kinds = (_paws_single, _paws_company, _paws_couple)
+        yield from random.choices(kinds, (0.7, 0.2, 0.1))[0](random, world)
 
 
 def _other_question(random: Random, world: World, question: Sentence) -> Sentence | None:
