@@ -1,12 +1,13 @@
 """Paraphrase: QQP (do two posts ask the same?) and PAWS-X (same words, same meaning?).
 
-PAWS-X pairs have the same words, so that only their order can tell (Zhang et al. 2019). In paraphrases
+PAWS-X pairs have the same words: only their order can tell (Zhang et al. 2019). In paraphrases
 ("1"), an adjunct moves to the front or two clauses change places; in the others ("0"), subject and
 object are swapped besides, or a role between two clauses. A pair of each label comes from the same
 draw, and either of the two could have been drawn first: neither the number of shared words nor the
-second text alone says anything. QQP pairs are posts of a question and a remark. The same question
-may come in another order, with its remark reworded; a different question differs in one word or in
-what it asks about.
+second text alone says anything.
+
+QQP pairs are posts of a question and a remark that change places, and a different question swaps
+subject and object.
 """
 
 from collections.abc import Iterator, Sequence
@@ -16,19 +17,13 @@ from random import Random
 from xstilts_core.examples import PairExample
 from xstilts_core.mini.grammar import Sentence, passage
 from xstilts_core.mini.makers.maker import Item, Maker, Setting
-from xstilts_core.mini.makers.variation import (
-    altered,
-    details,
-    question_roles,
-    refronted,
-    subject_kind,
-    without,
-)
+from xstilts_core.mini.makers.variation import refronted
 from xstilts_core.mini.meaning import Entity, Event, Joined, persons
-from xstilts_core.mini.world import World, is_animal
+from xstilts_core.mini.world import World
 
 _PAWS_LABELS = ("0", "1")
 _QQP_LABELS = ("different", "duplicate")
+_ROLES = ("subject", "object", "place", "time")
 _LINKS = ("and", "but", "")
 """Between two clauses; nothing makes two sentences of them."""
 
@@ -115,8 +110,7 @@ def _paws_couple(random: Random, world: World) -> Iterator[_Paraphrase]:
     left, right = couple
     if persons(left) & persons(right) or left.verb == right.verb or left.negated or right.negated:
         return
-    roles = ("subject", "object", "place", "time")
-    role = random.choice([name for name in roles if getattr(left, name) != getattr(right, name)])
+    role = random.choice([name for name in _ROLES if getattr(left, name) != getattr(right, name)])
     swapped = (
         replace(left, **{role: getattr(right, role)}),
         replace(right, **{role: getattr(left, role)}),
@@ -138,73 +132,23 @@ def _paws_candidates(setting: Setting, random: Random) -> Iterator[_Paraphrase]:
         yield from random.choices(kinds, (0.7, 0.2, 0.1))[0](random, world)
 
 
-def _other_question(random: Random, world: World, question: Sentence) -> Sentence | None:
-    """Return a question that differs in what it asks about, in a word, or in its subject."""
-    event, chance = question.meaning, random.random()
-    if chance < 0.3:
-        roles = [role for role in question_roles(event) if role != question.ask]
-        return Sentence(event, random.choice(roles)) if roles else None
-    if chance < 0.6 and question.ask != "subject":
-        subject = world.subject(random, every=0.0)
-        usable = subject.concept not in persons(event) and (
-            is_animal(subject) == (subject_kind(event) == "animal")
-        )
-        return Sentence(replace(event, subject=subject), question.ask) if usable else None
-    if chance < 0.8:
-        changed = altered(random, world, event)
-        if changed is None or (
-            question.ask in ("place", "time")
-            and getattr(changed, question.ask) != getattr(event, question.ask)
-        ):
-            return None
-        return (
-            Sentence(changed, question.ask)
-            if question.ask != "object" or changed.object == event.object
-            else None
-        )
-    changed = world.event(random, event.subject, place=0.6, time=0.6, negated=0.0, front=0.0)
-    if changed.verb == event.verb or question.ask not in question_roles(changed):
-        return None
-    return Sentence(changed, question.ask)
-
-
-def _reworded(random: Random, event: Event) -> Event:
-    """Return the remark in other words, with another front or without a detail."""
-    names = details(event)
-    return (
-        without(event, random.choice(names))
-        if names and random.random() < 0.5
-        else refronted(random, event, 0.8)
-    )
-
-
 def _qqp_candidates(setting: Setting, random: Random) -> Iterator[_Paraphrase]:
-    """Yield pairs of posts of one question and one or two remarks."""
+    """Yield pairs of posts whose question and remark change places; for one label the question
+    swaps subject and object."""
     world = setting.world()
     while True:
-        event = world.event(random, place=0.6, time=0.6, negated=0.0, front=0.0, every=0.0)
-        roles = question_roles(event)
-        if not roles:
+        event = _encounter(random, world, 0.8)
+        roles = [name for name in ("place", "time") if getattr(event, name) is not None]
+        remark = world.event(random, negated=0.15, every=0.0)
+        alike = persons(remark) & persons(event) or remark.verb == event.verb
+        if event.negated or not roles or alike:
             continue
-        question = Sentence(event, random.choice(roles))
-        remark = world.event(random, negated=0.15)
-        if persons(remark) & persons(event) or remark.verb == event.verb:
-            continue
-        facts = (
-            (Sentence(world.fact(random, world.person(random))),) if random.random() < 0.4 else ()
-        )
-        first = (Sentence(remark), *facts, question)
-        reworded_remark = Sentence(_reworded(random, remark))
-        other = _other_question(random, world, question)
-        question_first = random.random() < 0.5
-        for second, label in ((question, "duplicate"), (other, "different")):
-            if second is not None:
-                yield _Paraphrase(
-                    first,
-                    (second, reworded_remark) if question_first else (reworded_remark, second),
-                    label,
-                    (question_first, len(facts)),
-                )
+        role, order = random.choice(roles), random.choice((1, -1))
+        first = (Sentence(remark), Sentence(event, role))[::order]
+        reworded = Sentence(refronted(random, remark, 0.4))
+        for asked, label in ((event, "duplicate"), (_turned(event), "different")):
+            second = (Sentence(asked, role), reworded)[::order]
+            yield _Paraphrase(first, second, label, (role, order))
 
 
 def tell(item: _Paraphrase, language: str, domain: str, identity: str) -> PairExample:
