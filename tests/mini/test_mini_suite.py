@@ -178,6 +178,37 @@ def test_labels_are_balanced(task):
         assert max(counts.values()) - min(counts.values()) <= 2, (split, counts)
 
 
+@pytest.mark.parametrize("task", ["qqp", "pawsx"])
+def test_paraphrases_are_not_told_by_shared_words(task):
+    """Word overlap, fitted on English, is worth nothing in any language."""
+    labels = {label: index for index, label in enumerate(suite.MAKERS[task].labels)}
+    train = suite.load(task, "train", "en", limit=FEW)
+    gold = np.array([labels[example.label] for example in train])
+    classifier = fit_classifier(features(train, "en"), gold, len(labels))
+    for language in suite.LANGUAGES:
+        examples = suite.load(task, "test", language)
+        chosen = classifier.choose(features(examples, language))
+        hits = chosen == [labels[example.label] for example in examples]
+        assert hits.mean() <= 0.56, language
+
+
+def test_paraphrases_and_others_have_the_same_words():
+    pairs = defaultdict(set)
+    for example in suite.load("pawsx", "dev", "en"):
+        words = sorted(re.findall(r"\w+", example.text_b.lower()))
+        assert words == sorted(re.findall(r"\w+", example.text_a.lower()))
+        pairs[example.label].add(len(words))
+    assert pairs["0"] == pairs["1"]
+
+
+def test_no_part_of_an_ending_is_a_sign():
+    """Two actions are crossed with two places or times, in HellaSwag."""
+    for item in suite.items("hellaswag", "dev", "general"):
+        for role in ("verb", "place", "time"):
+            counts = Counter(getattr(option, role) for option in item.options)
+            assert set(counts.values()) <= {2, 4}, (role, item)
+
+
 @pytest.mark.parametrize("task", ["hellaswag", "cosmosqa", "commonsenseqa"])
 def test_choices_differ_and_the_right_one_moves(task):
     size = 5 if task == "commonsenseqa" else 4

@@ -12,7 +12,7 @@ from random import Random
 
 from xstilts_core.examples import ChoiceExample
 from xstilts_core.mini.grammar import Sentence, chunk, passage
-from xstilts_core.mini.lexicon import STATIVE_VERBS, TIMES_WITHOUT_NEVER
+from xstilts_core.mini.lexicon import STATIVE_VERBS
 from xstilts_core.mini.makers.maker import Item, Maker, Setting
 from xstilts_core.mini.makers.variation import asked_about, question_roles
 from xstilts_core.mini.meaning import Entity, Fact, Meaning, persons
@@ -85,25 +85,34 @@ def _split_by_habit(world: World, kind: str, key: str) -> tuple[list[str], list[
 
 
 def _hellaswag(setting: Setting, random: Random) -> Iterator[_Choice]:
-    """Yield items that ask for the best ending. The context names a person and an action. The right
-    ending continues with the person at the usual place or time; the wrong ones are unusual in the
-    pretraining world or deny what was said."""
+    """Yield items that ask for the best ending. The context names a person and an action; endings
+    cross two further actions with two places or times, of which one combination is usual in the
+    pretraining world. The other place or time is usual for a third action, so that no part of an
+    ending alone is a sign."""
     world, habits = setting.world(), pretraining_world(setting.domain)
     while True:
         person = world.person(random)
-        first = world.event(random, person, place=0.6, time=0.6, negated=0.0)
-        verb = world.preference("verb", person.concept).draw(random)
         role = random.choice(("place", "time"))
-        usual, unusual = _split_by_habit(habits, role, verb)
-        if verb == first.verb or verb in STATIVE_VERBS or not usual or len(unusual) < 3:
+        verbs = world.preference("verb", person.concept)
+        said, *drawn = (verbs.draw(random) for _ in range(4))
+        if len({said, *drawn}) < 4 or STATIVE_VERBS.intersection(drawn):
             continue
-        ending = world.event(random, person, place=0.0, time=0.0, negated=0.0, verb=verb)
-        right = replace(ending, **{role: random.choice(usual)})
-        wrong = _with(ending, role, random.sample(unusual, 3))
-        if random.random() < 0.5 and first.time not in TIMES_WITHOUT_NEVER:
-            wrong[0] = replace(first, front=None, negated=True)
+        (usual, unusual), (_, elsewhere), (rivals, _) = (
+            _split_by_habit(habits, role, verb) for verb in drawn
+        )
+        right = [value for value in usual if value in elsewhere]
+        wrong = [value for value in rivals if value in unusual and value in elsewhere]
+        if not right or not wrong:
+            continue
+        first = world.event(random, person, place=0.6, time=0.6, negated=0.0, verb=said)
+        event, other = (
+            world.event(random, person, place=0.0, time=0.0, negated=0.0, verb=verb)
+            for verb in drawn[:2]
+        )
+        values = random.choice(right), random.choice(wrong)
+        ending, *others = _with(event, role, values) + _with(other, role, values)
         context = (Sentence(world.fact(random, person)), Sentence(first))
-        yield _shuffled(random, right, wrong, topic=(context, ending), context=context)
+        yield _shuffled(random, ending, others, topic=(context, event), context=context)
 
 
 def _cosmosqa(setting: Setting, random: Random) -> Iterator[_Choice]:

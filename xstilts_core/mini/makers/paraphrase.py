@@ -1,32 +1,31 @@
 """Paraphrase: QQP (do two posts ask the same?) and PAWS-X (same words, same meaning?).
 
-PAWS-X pairs share nearly all words. In paraphrases ("1"), clauses change their order or an adjunct
-moves to the front; in the others ("0"), subject and object, the subjects of two clauses or their
-adjuncts are swapped (Zhang et al. 2019 swap words too). QQP pairs are posts of a question and a
-remark. The same question may come in another order, with its remark reworded; a different question
-differs in one word or in what it asks about.
+PAWS-X pairs have the same words: only their order can tell (Zhang et al. 2019). In paraphrases
+("1"), an adjunct moves to the front or two clauses change places; in the others ("0"), subject and
+object are swapped besides, or a role between two clauses. A pair of each label comes from the same
+draw, and either of the two could have been drawn first: neither the number of shared words nor the
+second text alone says anything.
+
+QQP pairs are posts of a question and a remark that change places, and a different question swaps
+subject and object.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from random import Random
 
 from xstilts_core.examples import PairExample
 from xstilts_core.mini.grammar import Sentence, passage
 from xstilts_core.mini.makers.maker import Item, Maker, Setting
-from xstilts_core.mini.makers.variation import (
-    altered,
-    details,
-    question_roles,
-    refronted,
-    subject_kind,
-    without,
-)
-from xstilts_core.mini.meaning import Event, Joined, persons, settled
-from xstilts_core.mini.world import World, is_animal
+from xstilts_core.mini.makers.variation import refronted
+from xstilts_core.mini.meaning import Entity, Event, Joined, persons
+from xstilts_core.mini.world import World
 
 _PAWS_LABELS = ("0", "1")
 _QQP_LABELS = ("different", "duplicate")
+_ROLES = ("subject", "object", "place", "time")
+_LINKS = ("and", "but", "")
+"""Between two clauses; nothing makes two sentences of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,153 +46,109 @@ class _Paraphrase(Item):
         return self.first
 
 
-def _swap_roles(random: Random, first: Event, second: Event) -> tuple[Event, Event] | None:
-    """Return the two events with their subjects, places or times swapped; None if no swap changes
-    the meaning and makes sense."""
-    roles = [name for name in ("place", "time") if getattr(first, name) != getattr(second, name)]
-    same_kind = (subject_kind(first) == "animal") == (subject_kind(second) == "animal")
-    if same_kind and persons(first).isdisjoint(persons(second)):
-        roles += ["subject", "subject"]
-    if not roles:
-        return None
-    role = random.choice(roles)
-    first_value, second_value = getattr(first, role), getattr(second, role)
-    return settled(replace(first, **{role: second_value})), settled(
-        replace(second, **{role: first_value})
+def _actor(random: Random, world: World, exclude: frozenset[str] = frozenset()) -> Entity:
+    """Draw a named person or someone of an occupation, who is none of `exclude`."""
+    if random.random() < 0.6:
+        return world.person(random, exclude=exclude)
+    jobs = [job for job in world.occupations if job not in exclude]
+    return Entity(random.choice(jobs))
+
+
+def _encounter(random: Random, world: World, adjuncts: float) -> Event:
+    """Draw what one person does to another, which also makes sense the other way round. adjuncts:
+    probability of a place, and of a time."""
+    verb, subject = world.preference("person_verb", "").draw(random), _actor(random, world)
+    event = world.event(
+        random, subject, place=adjuncts, time=adjuncts, negated=0.1, front=0.0, verb=verb
     )
+    return replace(event, object=_actor(random, world, frozenset((subject.concept,))))
+
+
+def _turned(event: Event) -> Event:
+    """Return the event with subject and object swapped."""
+    return replace(event, subject=event.object, object=event.subject)
+
+
+def _told(clauses: Sequence[Event], link: str) -> tuple[Sentence, ...]:
+    """Return two clauses as one sentence with a conjunction, or without one as two sentences."""
+    if link == "":
+        return tuple(Sentence(clause) for clause in clauses)
+    return (Sentence(Joined(*clauses, link)),)
 
 
 def _paws_single(random: Random, world: World) -> Iterator[_Paraphrase]:
-    """Yield pairs of one event of two persons: an adjunct moves for both labels, and for one label
-    subject and object are swapped."""
-    subject = world.person(random)
-    verb = world.preference("person_verb", "").draw(random)
-    first = world.event(random, subject, place=0.8, time=0.8, negated=0.1, front=0.5, verb=verb)
-    moved = refronted(random, first, chance=0.67)
+    """Yield pairs of one clause: an adjunct moves for both labels, and for one label subject and
+    object are swapped."""
+    first = refronted(random, _encounter(random, world, 0.7), 0.5)
+    moved = refronted(random, first, 0.6)
     if moved.front == first.front:
         return
-    swapped = replace(moved, subject=first.object, object=first.subject)
     profile = ("one clause", first.front, moved.front)
-    for second, label in ((moved, "1"), (swapped, "0")):
+    for second, label in ((moved, "1"), (_turned(moved), "0")):
         yield _Paraphrase((Sentence(first),), (Sentence(second),), label, profile)
 
 
-def _paws_joined(random: Random, world: World) -> Iterator[_Paraphrase]:
-    """Yield pairs of two clauses, in either order; for one label something is swapped."""
-    event, other_event = (
-        world.event(random, place=0.55, time=0.45, front=0.0, every=0.0) for _ in range(2)
-    )
-    if (
-        persons(event) & persons(other_event)
-        or event.verb == other_event.verb
-        or event.negated != other_event.negated
-    ):
+def _paws_company(random: Random, world: World) -> Iterator[_Paraphrase]:
+    """Yield pairs of a clause beside one of an animal, which change places for both labels; for one
+    label subject and object are swapped."""
+    animal = Entity(random.choice(world.animals))
+    event = _encounter(random, world, 0.3)
+    other = world.event(random, animal, place=0.0, time=0.0, negated=0.0, front=0.0)
+    if other.verb == event.verb or persons(other) & persons(event):
         return
-    reverse = random.random() < 0.6
-    fronted = refronted(random, event, 0.0 if reverse else 1.0)
-    if not reverse and fronted.front is None:
-        return
-    first = (Sentence(Joined(event, other_event)),)
-    swapped = _swap_roles(random, event, other_event)
-    pairs = [((fronted, other_event), "1")] + (
-        [((replace(swapped[0], front=None), swapped[1]), "0")] if swapped else []
-    )
-    for (left, right), label in pairs:
-        if not reverse and label == "0":
-            left = settled(replace(left, front=fronted.front))
-        second = Joined(right, left) if reverse else Joined(left, right)
-        yield _Paraphrase(first, (Sentence(second),), label, ("two clauses", reverse))
+    link, order = random.choice(_LINKS), random.choice((1, -1))
+    first = _told((event, other)[::order], link)
+    for second, label in ((event, "1"), (_turned(event), "0")):
+        reordered = _told((other, second)[::order], link)
+        yield _Paraphrase(first, reordered, label, ("in company", link, order))
 
 
-def _paws_changed(random: Random, world: World) -> Iterator[_Paraphrase]:
-    """Yield pairs of one clause in two orders; for one label its place, time or number differs."""
-    first = world.event(random, place=0.8, time=0.8, every=0.0)
-    moved = refronted(random, first, chance=1.0)
-    changed = altered(random, world, moved)
-    if moved.front == first.front or changed is None:
+def _paws_couple(random: Random, world: World) -> Iterator[_Paraphrase]:
+    """Yield pairs of two clauses of two persons each, which change places for both labels; for one
+    label they swap their subjects, objects, places or times."""
+    couple = _encounter(random, world, 0.3), _encounter(random, world, 0.3)
+    left, right = couple
+    if persons(left) & persons(right) or left.verb == right.verb or left.negated or right.negated:
         return
-    profile = ("changed", first.front, moved.front)
-    for second, label in ((moved, "1"), (changed, "0")):
-        yield _Paraphrase((Sentence(first),), (Sentence(second),), label, profile)
+    role = random.choice([name for name in _ROLES if getattr(left, name) != getattr(right, name)])
+    swapped = (
+        replace(left, **{role: getattr(right, role)}),
+        replace(right, **{role: getattr(left, role)}),
+    )
+    if random.random() < 0.5:  # so that a usual place of a verb is no sign of either label
+        couple, swapped = swapped, couple
+    link = random.choice(_LINKS)
+    for second, label in ((couple, "1"), (swapped, "0")):
+        yield _Paraphrase(
+            _told(couple, link), _told(second[::-1], link), label, ("two clauses", link, role)
+        )
 
 
 def _paws_candidates(setting: Setting, random: Random) -> Iterator[_Paraphrase]:
-    """Yield PAWS-X pairs: most have the same words in another order; the others have a changed
-    detail, as an easier case to learn from."""
+    """Yield PAWS-X pairs; those of two persons in two clauses are the hardest, and the rarest."""
     world = setting.world()
     while True:
-        yield from random.choices((_paws_single, _paws_joined, _paws_changed), (0.3, 0.35, 0.35))[
-            0
-        ](random, world)
-
-
-def _other_question(random: Random, world: World, question: Sentence) -> Sentence | None:
-    """Return a question that differs in what it asks about, in a word, or in its subject."""
-    event, chance = question.meaning, random.random()
-    if chance < 0.3:
-        roles = [role for role in question_roles(event) if role != question.ask]
-        return Sentence(event, random.choice(roles)) if roles else None
-    if chance < 0.6 and question.ask != "subject":
-        subject = world.subject(random, every=0.0)
-        usable = subject.concept not in persons(event) and (
-            is_animal(subject) == (subject_kind(event) == "animal")
-        )
-        return Sentence(replace(event, subject=subject), question.ask) if usable else None
-    if chance < 0.8:
-        changed = altered(random, world, event)
-        if changed is None or (
-            question.ask in ("place", "time")
-            and getattr(changed, question.ask) != getattr(event, question.ask)
-        ):
-            return None
-        return (
-            Sentence(changed, question.ask)
-            if question.ask != "object" or changed.object == event.object
-            else None
-        )
-    changed = world.event(random, event.subject, place=0.6, time=0.6, negated=0.0, front=0.0)
-    if changed.verb == event.verb or question.ask not in question_roles(changed):
-        return None
-    return Sentence(changed, question.ask)
-
-
-def _reworded(random: Random, event: Event) -> Event:
-    """Return the remark in other words, with another front or without a detail."""
-    names = details(event)
-    return (
-        without(event, random.choice(names))
-        if names and random.random() < 0.5
-        else refronted(random, event, 0.8)
-    )
+        kinds = (_paws_single, _paws_company, _paws_couple)
+        yield from random.choices(kinds, (0.7, 0.2, 0.1))[0](random, world)
 
 
 def _qqp_candidates(setting: Setting, random: Random) -> Iterator[_Paraphrase]:
-    """Yield pairs of posts of one question and one or two remarks."""
+    """Yield pairs of posts whose question and remark change places; for one label the question
+    swaps subject and object."""
     world = setting.world()
     while True:
-        event = world.event(random, place=0.6, time=0.6, negated=0.0, front=0.0, every=0.0)
-        roles = question_roles(event)
-        if not roles:
+        event = _encounter(random, world, 0.8)
+        roles = [name for name in ("place", "time") if getattr(event, name) is not None]
+        remark = world.event(random, negated=0.15, every=0.0)
+        alike = persons(remark) & persons(event) or remark.verb == event.verb
+        if event.negated or not roles or alike:
             continue
-        question = Sentence(event, random.choice(roles))
-        remark = world.event(random, negated=0.15)
-        if persons(remark) & persons(event) or remark.verb == event.verb:
-            continue
-        facts = (
-            (Sentence(world.fact(random, world.person(random))),) if random.random() < 0.4 else ()
-        )
-        first = (Sentence(remark), *facts, question)
-        reworded_remark = Sentence(_reworded(random, remark))
-        other = _other_question(random, world, question)
-        question_first = random.random() < 0.5
-        for second, label in ((question, "duplicate"), (other, "different")):
-            if second is not None:
-                yield _Paraphrase(
-                    first,
-                    (second, reworded_remark) if question_first else (reworded_remark, second),
-                    label,
-                    (question_first, len(facts)),
-                )
+        role, order = random.choice(roles), random.choice((1, -1))
+        first = (Sentence(remark), Sentence(event, role))[::order]
+        reworded = Sentence(refronted(random, remark, 0.4))
+        for asked, label in ((event, "duplicate"), (_turned(event), "different")):
+            second = (Sentence(asked, role), reworded)[::order]
+            yield _Paraphrase(first, second, label, (role, order))
 
 
 def tell(item: _Paraphrase, language: str, domain: str, identity: str) -> PairExample:
