@@ -354,3 +354,20 @@ def test_a_name_of_the_package_is_imported_when_it_is_used():
     assert all(callable(getattr(analysis, name)) for name in names)
     with pytest.raises(AttributeError, match="no attribute 'gain_tabel'"):
         _ = analysis.gain_tabel
+
+
+def test_retrieval_by_two_measures() -> None:
+    own = [
+        (recipe, seed, "tatoeba", "de", value)
+        for seed in (1, 2)
+        for recipe, value in (("none", 90.0), ("mnli", 84.0 + seed))
+    ]
+    raw = [(recipe, seed, task, code, 130.0 - value) for recipe, seed, task, code, value in own]
+    frame = pd.concat(
+        [scores(own), scores(raw, "accuracy_raw"), scores([("none", 1, "xnli", "de", 50.0)])]
+    )
+    table = analysis.retrieval_measures(frame, ["xnli", "tatoeba"]).set_index("measure")
+    assert list(table["recipe"]) == ["mnli", "mnli"] and set(table["task"]) == {"tatoeba"}
+    assert table["score"].to_dict() == {"own": 90.0, "paper": 40.0}
+    assert table["gain"].to_dict() == {"own": pytest.approx(-4.5), "paper": pytest.approx(4.5)}
+    assert analysis.retrieval_measures(scores(own)).empty

@@ -83,7 +83,7 @@ def test_a_project_has_what_git_has(project: Path) -> None:
 
 
 def test_a_study_is_checked_and_run(programs: Path, project: Path) -> None:
-    assert "126 runs" in call(project, programs / "xstilts", "check", "quick")
+    assert "188 runs" in call(project, programs / "xstilts", "check", "quick")
     call(project, programs / "xstilts", "run", "smoke", "--jobs", "2")
     assert (project / "outputs" / "smoke" / results.SCORES).is_file()
     assert (project / "outputs" / "smoke" / "report" / "index.html").is_file()

@@ -23,14 +23,14 @@ from xstilts_core.study.spec import SPECS, PretrainSpec, Spec, TargetSpec
 from xstilts_core.wording.text import sentences
 
 QUICK = (Path(__file__).parents[2] / "params" / "quick.yaml").read_text(encoding="utf-8")
-RECIPES = tuple(f"from-{name}/" for name in ("mnli", "squad_v1", "hellaswag", "ccg"))
+RECIPES = tuple(f"from-{name}/" for name in ("anli_plus", "squad_v1", "hellaswag", "ccg"))
 TRAINED = ("intermediate/", "target/", *RECIPES)
-PHASE2 = "from-mnli/", "intermediate/mnli/"
+PHASE2 = "from-anli_plus/", "intermediate/anli_plus/"
 
 
 @pytest.fixture
 def plain(monkeypatch: pytest.MonkeyPatch) -> None:
-    """git need not be asked for each of 126 runs."""
+    """git need not be asked for each of its runs."""
     monkeypatch.setattr(results, "git", lambda *words: "")
 
 
@@ -81,8 +81,8 @@ SCORING = ("target/", "retrieval/", "probing/", "control/")
     ("before", "after", "parts"),
     [
         (
-            "  mnli: {intermediate: [mnli]}",
-            "  mnli: {intermediate: [mnli], learning_rate: 1.0e-5}",
+            "  anli_plus: {intermediate: [anli_plus]}",
+            "  anli_plus: {intermediate: [anli_plus], learning_rate: 1.0e-5}",
             PHASE2,
         ),
         (
@@ -92,9 +92,9 @@ SCORING = ("target/", "retrieval/", "probing/", "control/")
         ),
         ("test_examples: 150", "test_examples: 50", ("target/", "control/")),
         ("probes: [", "languages: [en, de]\nprobes: [", SCORING),
-        ("seeds: [1, 2]", "seeds: [1, 2]\nprobing: {layer: 1}", ("probing/",)),
-        ("seeds: [1, 2]", "seeds: [1, 2]\nretrieval: {neighbours: 5}", ("retrieval/", "control/")),
-        ("train_examples: 2000", "train_examples: 2000, checkpoint_every: 10", ()),
+        ("seeds: [1, 2, 3]", "seeds: [1, 2, 3]\nprobing: {layer: 1}", ("probing/",)),
+        ("seeds: [1, 2, 3]", "seeds: [1, 2, 3]\nretrieval: {neighbours: 5}", ("retrieval/", "control/")),
+        ("train_examples: 8000", "train_examples: 8000, checkpoint_every: 10", ()),
     ],
 )
 def test_a_change_in_the_file(
@@ -134,9 +134,9 @@ ENCODED = ("intermediate/", "target/", "retrieval/", "probing/")
     [
         (lambda patch, _: newer_default(patch), TRAINED, "made with other patience"),
         (
-            lambda patch, _: patch.setattr(mini, "VERSION", 2),
+            lambda patch, _: patch.setattr(mini, "VERSION", 3),
             ("/",),
-            "made with version 1 of the embedded suite, now 2",
+            "made with version 2 of the embedded suite, now 3",
         ),
         (
             lambda patch, _: patch.setattr(identity, "CORE_VERSION", 9),
@@ -201,16 +201,16 @@ def test_where_it_runs_changes_nothing(quick: Study, tmp_path: Path) -> None:
 def test_what_starts_from_a_changed_run_says_so(
     quick: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:
-    changed = load(tmp_path, QUICK.replace("[mnli]}", "[mnli], learning_rate: 1.0e-5}"))
-    target = changed.spec(Path("target/udpos/from-mnli/seed1"))
-    reason = "starts from intermediate/mnli/seed1, which was made with other learning_rate"
+    changed = load(tmp_path, QUICK.replace("[anli_plus]}", "[anli_plus], learning_rate: 1.0e-5}"))
+    target = changed.spec(Path("target/udpos/from-anli_plus/seed1"))
+    reason = "starts from intermediate/anli_plus/seed1, which was made with other learning_rate"
     assert results.state(target) == results.State(target, "stale", reason)
     monkeypatch.chdir(Path(__file__).parents[2])
     assert main(["status", changed.file, "--outputs", changed.outputs]) == 0
     said = capsys.readouterr().out
-    assert f"stale    target/udpos/from-mnli/seed1  ({reason})\n" in said
-    assert f"{len(changed.specs) - 20} done, 20 stale" in said.replace(
-        "20 stale, 106 done", "106 done, 20 stale"
+    assert f"stale    target/udpos/from-anli_plus/seed1  ({reason})\n" in said
+    assert f"{len(changed.specs) - 30} done, 30 stale" in said.replace(
+        "30 stale, 158 done", "158 done, 30 stale"
     )
 
 
@@ -238,7 +238,7 @@ def test_an_older_result_is_read_and_told(quick: Study, tmp_path: Path) -> None:
         rewrite(spec, older)
     assert {entry.reason for entry in results.states(quick.specs)} == {results.OLDER}
     assert results.state(quick.specs[0]).reason == results.OLDER
-    changed = load(tmp_path, QUICK.replace("[mnli]}", "[mnli], learning_rate: 1.0e-5}"))
+    changed = load(tmp_path, QUICK.replace("[anli_plus]}", "[anli_plus], learning_rate: 1.0e-5}"))
     found = {
         str(entry.spec.folder.relative_to(changed.root))
         for entry in results.states(changed.specs)
@@ -246,7 +246,7 @@ def test_an_older_result_is_read_and_told(quick: Study, tmp_path: Path) -> None:
     }
     assert found == folders(changed, *PHASE2)
     given = results.read(quick.specs[0].folder / RESULT).provenance["parameters"]
-    assert given["train_examples"] == 2000
+    assert given["train_examples"] == 8000
 
 
 # ---- files below data_root

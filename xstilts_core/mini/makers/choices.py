@@ -21,6 +21,8 @@ from xstilts_core.mini.world import ATTRIBUTES, World, pretraining_world, vocabu
 _TYPICAL, _UNUSUAL = 0.2, 0.05
 """Minimum probability of a typical value in the pretraining world, and maximum of an unusual
 one."""
+_LESS_USUAL = 0.12
+"""The same maximum in HellaSwag, whose wrong endings are not absurd."""
 _TYPICAL_SUBJECT, _UNUSUAL_SUBJECT = 0.15, 0.02
 
 
@@ -76,12 +78,14 @@ def _with(meaning: Meaning, role: str, values: Sequence[object]) -> list[Meaning
     return [replace(meaning, **{role: value}) for value in values]
 
 
-def _split_by_habit(world: World, kind: str, key: str) -> tuple[list[str], list[str]]:
+def _split_by_habit(
+    world: World, kind: str, key: str, unusual: float = _UNUSUAL
+) -> tuple[list[str], list[str]]:
     """Return the typical and the unusual items of a distribution of the world."""
     habit = world.preference(kind, key)
     pairs = list(zip(habit.items, habit.weights, strict=True))
     usual = [item for item, weight in pairs if weight >= _TYPICAL]
-    return usual, [item for item, weight in pairs if weight <= _UNUSUAL]
+    return usual, [item for item, weight in pairs if weight <= unusual]
 
 
 def _hellaswag(setting: Setting, random: Random) -> Iterator[_Choice]:
@@ -98,7 +102,7 @@ def _hellaswag(setting: Setting, random: Random) -> Iterator[_Choice]:
         if len({said, *drawn}) < 4 or STATIVE_VERBS.intersection(drawn):
             continue
         (usual, unusual), (_, elsewhere), (rivals, _) = (
-            _split_by_habit(habits, role, verb) for verb in drawn
+            _split_by_habit(habits, role, verb, _LESS_USUAL) for verb in drawn
         )
         right = [value for value in usual if value in elsewhere]
         wrong = [value for value in rivals if value in unusual and value in elsewhere]
