@@ -167,7 +167,7 @@ def test_other_texts_are_another_version():
     )
     assert (mini.VERSION, hashlib.sha256("".join(told).encode()).hexdigest()[:16]) == (
         2,
-        "e997fa390e381905",
+        "6d74c5333f1162c6",
     )
 
 
@@ -275,7 +275,7 @@ def test_words_in_common_do_not_tell_the_relation(source, target):
         examples = suite.load(target, "dev", language)
         chosen = classifier.choose(features(examples, language))
         hits += [LABELS[best] == item.label for best, item in zip(chosen, examples, strict=True)]
-    assert sum(hits) / len(hits) < (0.42 if source == "anli" else 0.5)
+    assert sum(hits) / len(hits) < {"anli": 0.42, "snli": 0.55, "mnli": 0.48}[source]
 
 
 ANNA, PETER, READ = Entity("Anna"), Entity("Peter"), Event(Entity("Anna"), "read", Entity("book"))
@@ -415,7 +415,7 @@ def test_corpus_shows_the_resource_levels_and_no_held_out_name():
     }
     assert 0.3 < counts["mixed"] / sum(counts.values()) < 0.4
     pairs = [document for document in made if document.pair is not None]
-    assert 0.18 < len(pairs) / len(made) < 0.22
+    assert 0.28 < len(pairs) / len(made) < 0.32
     # Fischer and Bauer are German words too, Sofia is an open city.
     names = {name.replace("_", " ") for name in HELD} - {"Sofia", "Fischer", "Bauer"}
     assert not any(

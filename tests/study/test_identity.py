@@ -93,7 +93,11 @@ SCORING = ("target/", "retrieval/", "probing/", "control/")
         ("test_examples: 150", "test_examples: 50", ("target/", "control/")),
         ("probes: [", "languages: [en, de]\nprobes: [", SCORING),
         ("seeds: [1, 2, 3]", "seeds: [1, 2, 3]\nprobing: {layer: 1}", ("probing/",)),
-        ("seeds: [1, 2, 3]", "seeds: [1, 2, 3]\nretrieval: {neighbours: 5}", ("retrieval/", "control/")),
+        (
+            "seeds: [1, 2, 3]",
+            "seeds: [1, 2, 3]\nretrieval: {neighbours: 5}",
+            ("retrieval/", "control/"),
+        ),
         ("train_examples: 8000", "train_examples: 8000, checkpoint_every: 10", ()),
     ],
 )

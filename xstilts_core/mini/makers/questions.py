@@ -9,8 +9,8 @@ show the answer: only a clause that has both halves of the question does.
 
 The tasks differ in their world and in `_Style`. SQuAD: events, and lasting facts about persons.
 XQuAD: events only. MLQA: more clauses with fronted adjuncts. TyDiQA: facts (occupation, home,
-employer, age). A question of SQuAD 2.0 without an answer has both of its halves in the context, but
-in no clause together.
+employer, age). A question of SQuAD 2.0 without an answer asks for what nobody is told to do, or has
+both of its halves in the context, but in no clause together.
 """
 
 from collections.abc import Iterator, Sequence
@@ -42,6 +42,9 @@ Clause = Event | Fact
 _ASKED = {"object": 0.85, "place": 0.11, "time": 0.04}
 """Role of an event -> how often it is asked for, before plots that do not fit are dropped. Subjects
 are never asked for: in English, only such questions lack "does", which does not transfer."""
+_UNTOLD = 0.7
+"""Share of the unanswerable questions about events whose predicate is told of nobody; in the others
+both halves are in the context."""
 _PLACE, _TIME = 0.95, 0.95
 _SURNAME = 0.1
 """Few surnames keep contexts short."""
@@ -276,6 +279,16 @@ def _without_answer(plot: _Plot) -> _Plot | None:
     return replace(plot, groups=groups)
 
 
+def _untold(random: Random, world: World, style: _Style, plot: _Plot) -> Sentence | None:
+    """Return a question what the answer's subject does otherwise, of which the context tells
+    nothing; None if what is drawn does not fit."""
+    events = [clause for group in plot.groups for clause in group if isinstance(clause, Event)]
+    event = replace(_new_event(random, world, style, events), subject=events[0].subject)
+    if getattr(event, plot.asked) is None or _acts_on_itself(event):
+        return None
+    return _question(random, replace(plot, groups=((event,),)), style)
+
+
 def _spot_of(context: tuple[Sentence, ...], clause: Clause, role: str) -> Spot:
     """Return the position of the clause's chunk in the context."""
     for number, sentence in enumerate(context):
@@ -297,6 +310,9 @@ def candidates(setting: Setting, random: Random) -> Iterator[Question]:
         if random.random() >= style.unanswerable:
             context = _arrange(random, plot, style)
             yield Question(context, question, _spot_of(context, plot.answer, plot.asked))
+        elif plot.asked != "value" and random.random() < _UNTOLD:
+            if untold := _untold(random, world, style, plot):
+                yield Question(_arrange(random, plot, style), untold, None)
         elif changed := _without_answer(plot):
             yield Question(_arrange(random, changed, style), question, None)
 
