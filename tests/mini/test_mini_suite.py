@@ -336,7 +336,8 @@ def test_words_in_common_do_not_show_the_answer(task, source):
     assert sum(scores) / len(scores) < 31
 
 
-def test_halves_of_a_question_without_an_answer_are_told_of_different_clauses():
+def test_a_question_without_an_answer_has_no_clause_with_both_of_its_halves():
+    untold = 0
     for item in suite.items("squad_v2", "dev", "general", 200):
         asked = item.question.meaning
         told = [clause for sentence in item.context for clause in clauses(sentence.meaning)]
@@ -348,7 +349,8 @@ def test_halves_of_a_question_without_an_answer_are_told_of_different_clauses():
             question = (asked.subject.concept, asked.verb)
         assert halves.count(question) == (item.spot is not None)
         assert question[0] in {half[0] for half in halves}
-        assert question[1] in {half[1] for half in halves}
+        untold += question[1] not in {half[1] for half in halves}
+    assert 20 < untold < 80
 
 
 def test_a_third_of_squad_v2_has_no_answer():
