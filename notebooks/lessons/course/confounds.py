@@ -38,7 +38,7 @@ def study(outputs: str = "outputs") -> Study:
 
 
 def arm(recipe: str, size: int) -> str:
-    """Return the name of a run in this lesson, such as 'mnli, 200'."""
+    """Return the name of a run in this lesson, such as 'mnli, 300'."""
     return f"{recipe}, {size}"
 
 
