@@ -47,6 +47,7 @@ checkpoint: $(VENV)/ready  ## make the phase 1 model that ships, again (an hour)
 	$(BIN)/xstilts notebook 10_pretrain -p study checkpoint -p documents 20000 -p steps 30000 -p weights float16 --threads 1
 	mkdir -p xstilts_core/mini/checkpoint
 	cp outputs/checkpoint/pretrain/seed1/model/* xstilts_core/mini/checkpoint/
+	rm -f xstilts_core/mini/checkpoint/language_head.safetensors
 	cp outputs/checkpoint/pretrain/seed1/result.json xstilts_core/mini/checkpoint/provenance.json
 
 clean:  ## remove results and caches (not the environment)

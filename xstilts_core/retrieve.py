@@ -1,8 +1,5 @@
 """The retrieval phase: choose a layer on development data, then mine or search every language.
-
-Every score is computed by two measures. The study's own (by default centred vectors of the layer
-that is best on development data) is the task's metric. The paper's (raw mean-pooled states of one
-fixed middle layer) is stored beside it, as `accuracy_raw` or `f1_raw`.
+Beside the task's metric stands that of the paper's measure (`retrieval.papers_layer`, raw states).
 """
 
 from collections.abc import Sequence
@@ -11,7 +8,6 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from xstilts_core import metrics
@@ -25,10 +21,6 @@ from xstilts_core.results import Score
 from xstilts_core.run import Run
 from xstilts_core.study.spec import RetrievalSpec
 from xstilts_core.tasks import task
-
-# The paper's code and XTREME's read hidden state 14 of XLM-R Large's 24 layers. Encoders of other
-# depths use the same share.
-DEFAULT_DEPTH = 14 / 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +93,8 @@ def candidate_pairs(
         retrieval.distinct(other),
     )
     candidates = retrieval.mine(
-        _select_rows(vectors.other, first_other),
-        _select_rows(vectors.english, first_english),
+        retrieval.select_rows(vectors.other, first_other),
+        retrieval.select_rows(vectors.english, first_english),
         spec.neighbours,
         spec.margin,
         device(spec.device),
@@ -114,11 +106,6 @@ def candidate_pairs(
         candidates.scores[unique],
         candidates.clamped,
     )
-
-
-def _select_rows(vectors: Tensor, positions: np.ndarray) -> Tensor:
-    """Return these rows; all rows are returned without a copy."""
-    return vectors if len(positions) == len(vectors) else vectors[torch.from_numpy(positions)]
 
 
 def right_pairs(
@@ -175,12 +162,7 @@ def choose(spec: RetrievalSpec, encoder: Encoder, by_layer: dict[int, float]) ->
     """Return the spec's layer, else the best on development data, else the paper's depth."""
     if spec.layer >= 0:
         return spec.layer
-    return max(by_layer, key=lambda layer: by_layer[layer]) if by_layer else papers_layer(encoder)
-
-
-def papers_layer(encoder: Encoder) -> int:
-    """Return the layer at the depth that the paper's code reads."""
-    return round(DEFAULT_DEPTH * encoder.layers)
+    return max(by_layer, key=lambda k: by_layer[k], default=retrieval.papers_layer(encoder))
 
 
 def search_language(
@@ -248,13 +230,11 @@ def score_retrieval(
 ) -> list[Score]:
     """Score the task in every language with one layer, and write the predictions; score it by the
     paper's measure too, unless that is the same. Mining counts clamped margins in `run.counts`."""
-    spec, source = run.spec, source_of(run.spec)
-    target = task(spec.task)
+    spec, source, target = run.spec, source_of(run.spec), task(run.spec.task)
     split = source.test_split(spec.task)
-    raw, middle = spec.model_copy(update={"centred": False}), papers_layer(encoder)
-    is_papers = (spec.centred, layer) == (raw.centred, middle)
+    raw, middle = spec.model_copy(update={"centred": False}), retrieval.papers_layer(encoder)
+    is_papers, scores = (spec.centred, layer) == (raw.centred, middle), list[Score]()
     raw_threshold = {} if is_papers else thresholds(raw, encoder, middle)
-    scores: list[Score] = []
     for code in source.evaluated(spec.task, split, spec.languages):
         examples = sentences(spec, split, code)
         queries, scored = _measured(spec, encoder, examples, layer, threshold.get(code))
@@ -262,7 +242,7 @@ def score_retrieval(
         run.count(target.name, code, scored)
         scores += as_scores(scored, target, code, split)
         if not is_papers:
-            _, scored = _measured(raw, encoder, examples, middle, raw_threshold.get(code))
+            scored = _measured(raw, encoder, examples, middle, raw_threshold.get(code))[1]
             score = as_scores(scored, target, code, split)[0]
             scores.append(replace(score, metric=score.metric + metrics.RAW))
     return scores

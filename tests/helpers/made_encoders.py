@@ -153,7 +153,7 @@ def tokenizer(kind: str) -> Any:
     if kind.endswith("Tokenizer"):
         return getattr(transformers, kind)()
     examples = [
-        example for code in ("en", "de") for example in suite.load("xnli", "dev", code, limit=100)
+        example for code in ("en", "de") for example in suite.load("xnli", "dev", code, limit=200)
     ]
     return trained(
         kind, [text for example in examples for text in (example.text_a, example.text_b)]

@@ -408,9 +408,9 @@ class TestCheck:
                 float(((hindi + special) ** 2).sum() / ((english + special) ** 2).sum())
             ).right
         assert (
-            exercise(1.9).right
+            exercise(1.5).right
             and not exercise(float(hindi.sum() / english.sum())).right
-            and not exercise(1.7).right
+            and not exercise(1.35).right
         )
 
     def test_wrong_answers_get_hints_without_the_solution(self):

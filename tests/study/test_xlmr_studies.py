@@ -139,7 +139,7 @@ def test_the_mixture_of_mini_is_capped_as_the_papers():
         for spec in mini.specs
         if isinstance(spec, IntermediateSpec) and spec.recipe == "multitask"
     ]
-    assert len(specs) == 3 and all(
+    assert len(specs) == 5 and all(
         spec.examples_of(name) > cap for spec in specs for name in spec.tasks
     )
 
