@@ -247,7 +247,7 @@ def project(encoders, tmp_path, monkeypatch) -> Path:
         ),
         (
             "nothing/there",
-            "no run 'nothing/there'. Give a run's folder, such as outputs/quick/intermediate/mnli/seed1",
+            "no run 'nothing/there'. Give a run's folder, such as outputs/quick/intermediate/anli_plus/seed1",
         ),
         ("qiuck", "unknown study 'qiuck' in params/"),
     ],

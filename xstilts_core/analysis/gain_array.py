@@ -516,16 +516,16 @@ def retrieval_measures(frame: pd.DataFrame, targets: Sequence[str] = ()) -> pd.D
     raw = frame[frame["metric"].str.endswith(RAW)]
     own = frame[frame["task"].isin(raw["task"])]
     primary = raw.assign(metric=raw["metric"].str.removesuffix(RAW))
-    tables = [pd.DataFrame(columns=["measure", "task", "recipe"])]
-    for measure, scores in (("own", own), ("paper", primary)):
-        if scores.empty:
-            continue
-        draws = gain_draws(scores, targets=[name for name in targets if name in set(raw["task"])])
-        level = baseline(scores).iloc[0]
-        table = gain_table(draws).query("task != @AVERAGE").assign(measure=measure)
-        tables.append(table.assign(score=table["task"].map(level)))
     columns = ["measure", "recipe", "task", "score", "gain", "low", "high", "seeds"]
-    return pd.concat(tables[1:] or tables, ignore_index=True).reindex(columns=columns)
+    if raw.empty:
+        return pd.DataFrame(columns=columns)
+    scored = [name for name in targets if name in set(raw["task"])]
+    tables = []
+    for measure, scores in (("own", own), ("paper", primary)):
+        table = gain_table(gain_draws(scores, targets=scored)).query("task != @AVERAGE")
+        levels = table["task"].map(baseline(scores).iloc[0])
+        tables.append(table.assign(measure=measure, score=levels))
+    return pd.concat(tables, ignore_index=True)[columns]
 
 
 def by_language(draws: Gains, rows: Sequence[int] | None = None) -> pd.DataFrame:

@@ -23,7 +23,7 @@ MODEL = "model"
 # The phases that train a model, and the phases that also keep it.
 TRAINED = ("pretrain", "intermediate", "target")
 KEPT = ("pretrain", "intermediate")
-EXAMPLE = "outputs/quick/intermediate/mnli/seed1"
+EXAMPLE = "outputs/quick/intermediate/anli_plus/seed1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class Record:
 
     @property
     def name(self) -> str:
-        """The path below outputs/, such as quick/intermediate/mnli/seed1."""
+        """The path below outputs/, such as quick/intermediate/anli_plus/seed1."""
         return str(self.folder.relative_to(self.root.parent))
 
     @property

@@ -71,12 +71,8 @@ _RELATED_VERBS = (
     {"send", "post"},
 )
 """Verbs of which one may say something about the other."""
-_BALANCES = {
-    "mnli": {"both": 0.27, "coarse": 0.4, "structure": 0.16, "overlap": 0.17},
-    "xnli": {"both": 0.27, "coarse": 0.4, "structure": 0.16, "overlap": 0.17},
-    "snli": {"both": 0.27, "coarse": 0.4, "structure": 0.16, "overlap": 0.17},
-    "anli": {"both": 1.0},
-}
+_MIXED = {"both": 0.27, "coarse": 0.4, "structure": 0.16, "overlap": 0.17}
+_BALANCES = {"mnli": _MIXED, "xnli": _MIXED, "snli": _MIXED, "anli": {"both": 1.0}}
 """Share of premises by what is balanced among their hypotheses: the structure that the hypothesis
 alone shows, word overlap, or both. Coarse balances the structure, and whether any word is new."""
 _HYPOTHESES = 12
@@ -110,11 +106,11 @@ def relation(premise: tuple[Clause, ...], hypothesis: Clause) -> str | None:
         if hypothesis.subject.quantifier == "every":
             return None
         hypothesis = replace(hypothesis, subject=jobs[hypothesis.subject.concept])
-    found = {_clause_relation(clause, hypothesis) for clause in premise}
+    labels = {_clause_relation(clause, hypothesis) for clause in premise}
     for label, opposite in (LABELS[::2], LABELS[::-2]):
-        if label in found:
-            return label if opposite not in found else None
-    return "neutral" if found == {"neutral"} else None
+        if label in labels:
+            return label if opposite not in labels else None
+    return "neutral" if labels == {"neutral"} else None
 
 
 def _clause_relation(stated: Clause, claimed: Clause) -> str | None:

@@ -1,11 +1,10 @@
 """Span questions: SQuAD 1.1 and 2.0, XQuAD, MLQA and TyDiQA.
 
-A question states a subject and a predicate, and asks for one more detail. Its answer has rivals of
-the right kind: one is told of the same subject with another predicate, another of the same
-predicate with another subject ("Anna buys a bag, and Peter dances. Anna sells a cup, but Maria buys
-a book." What does Anna buy?). The rivals mostly share a sentence, so that all words of the question
-surround each of them too, and so that neither those words nor the words left over in a sentence
-show the answer: only a clause that has both halves of the question does.
+A question states a subject and a predicate, and asks for one more detail. Clauses have several
+details, so that words in common lead to a clause but not to its object, place or time. Some answers
+have a rival of the right kind: one of the same subject with another predicate, or of the same
+predicate with another subject ("Anna buys a bag, and Anna sells a cup." What does Anna buy?). Facts
+have both rivals, or one.
 
 The tasks differ in their world and in `_Style`. SQuAD: events, and lasting facts about persons.
 XQuAD: events only. MLQA: more clauses with fronted adjuncts. TyDiQA: facts (occupation, home,
@@ -59,11 +58,8 @@ class _Style:
     others: range of the number of further clauses (TyDiQA: of further pairs of rivals). joined,
     front, ask_facts, unanswerable: probabilities of joined clauses, fronted adjuncts, questions
     about facts and unanswerable questions. first: probability that the answer's clause is the first
-    of its sentence. rivals: probabilities that an answer has no rival, one, and both.
+    of its sentence. rival: probability that an answer about an event has a rival.
     dropped: probability that a question leaves out a place or time which it does not ask for.
-
-    SQuAD 1.1, which trains XQuAD and MLQA, has easier contexts among the hard ones: from hard ones
-    alone, a small encoder learns little.
     """
 
     others: tuple[int, int]
@@ -72,13 +68,13 @@ class _Style:
     ask_facts: float = 0.0
     unanswerable: float = 0.0
     first: float = 0.45
-    rivals: tuple[float, float, float] = (0.8, 0.2, 0.0)
+    rival: float = 0.2
     dropped: float = 1.0
 
 
 STYLES = {
-    "squad_v1": _Style((1, 1), ask_facts=0.15, rivals=(0.8, 0.2, 0.0)),
-    "squad_v2": _Style((1, 1), ask_facts=0.25, unanswerable=1 / 3, rivals=(0.6, 0.4, 0.0)),
+    "squad_v1": _Style((1, 1), ask_facts=0.15),
+    "squad_v2": _Style((1, 1), ask_facts=0.25, unanswerable=1 / 3, rival=0.4),
     "xquad": _Style((1, 1)),
     "mlqa": _Style((1, 2), front=0.4, first=0.5),
     "tydiqa": _Style((0, 1), joined=0.95, ask_facts=1.0, first=0.65),
@@ -204,16 +200,11 @@ def _event_plot(random: Random, world: World, style: _Style) -> _Plot | None:
     for _ in range(random.randint(*style.others)):
         told.append(_new_event(random, world, style, told))
     others = told[3:]
-    (count,) = random.choices((0, 1, 2), style.rivals)
+    (count,) = random.choices((0, 1), (1 - style.rival, style.rival))
     rivals = random.sample(told[1:3], count)
-    groups: list[tuple[Clause, ...]]
-    if count > 1:
-        groups = [(answer, others[0]), tuple(rivals)]
-    else:
-        first, *rest = random.sample((*rivals, others[0]), count + 1)
-        groups = [(answer, first), *((clause,) for clause in rest)]
-    groups += [(event,) for event in others[1:]]
-    return _Plot(tuple(groups), asked, others[0] if others else None)
+    first, *rest = random.sample((*rivals, others[0]), count + 1)
+    groups = ((answer, first), *((event,) for event in (*rest, *others[1:])))
+    return _Plot(groups, asked, others[0])
 
 
 def _fact_plot(random: Random, world: World, style: _Style) -> _Plot | None:
