@@ -20,7 +20,6 @@ from benchmarks.workload import FIRST, LAST, PAD, PAIR_LENGTH, SMALL, SPECIAL, V
 from xstilts_core.formats import retrieval
 from xstilts_core.model import Encoder
 from xstilts_core.packing import can_pack
-from xstilts_core.retrieve import DEFAULT_DEPTH
 
 PART = "embed"
 PEER = "XTREME's loop: file order, padded, all layers"
@@ -39,7 +38,7 @@ class Case:
 
     @property
     def layer(self) -> int:
-        return round(DEFAULT_DEPTH * self.size.layers)
+        return round(retrieval.DEFAULT_DEPTH * self.size.layers)
 
 
 CASES = (Case(SMALL, 1_000, 4.0),)
