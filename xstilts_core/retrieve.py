@@ -2,7 +2,7 @@
 Beside the task's metric stands that of the paper's measure (`retrieval.papers_layer`, raw states).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
@@ -230,33 +230,33 @@ def score_retrieval(
 ) -> list[Score]:
     """Score the task in every language with one layer, and write the predictions; score it by the
     paper's measure too, unless that is the same. Mining counts clamped margins in `run.counts`."""
-    spec, source, target = run.spec, source_of(run.spec), task(run.spec.task)
-    split = source.test_split(spec.task)
-    raw, middle = spec.model_copy(update={"centred": False}), retrieval.papers_layer(encoder)
-    is_papers, scores = (spec.centred, layer) == (raw.centred, middle), list[Score]()
-    raw_threshold = {} if is_papers else thresholds(raw, encoder, middle)
-    for code in source.evaluated(spec.task, split, spec.languages):
-        examples = sentences(spec, split, code)
-        queries, scored = _measured(spec, encoder, examples, layer, threshold.get(code))
+    spec, target, scores = run.spec, task(run.spec.task), list[Score]()
+    split = source_of(spec).test_split(spec.task)
+    for code, queries, scored in _by_language(spec, encoder, layer, threshold):
         write_predictions(spec.folder, target, code, queries, scored)
         run.count(target.name, code, scored)
         scores += as_scores(scored, target, code, split)
-        if not is_papers:
-            scored = _measured(raw, encoder, examples, middle, raw_threshold.get(code))[1]
-            score = as_scores(scored, target, code, split)[0]
-            scores.append(replace(score, metric=score.metric + metrics.RAW))
+    raw, middle = spec.model_copy(update={"centred": False}), retrieval.papers_layer(encoder)
+    if (spec.centred, layer) == (raw.centred, middle):
+        return scores
+    # After the last language by the other measure, so that each embeds English once.
+    threshold = thresholds(raw, encoder, middle)
+    for code, _, scored in _by_language(raw, encoder, middle, threshold):
+        score = as_scores(scored, target, code, split)[0]
+        scores.append(replace(score, metric=score.metric + metrics.RAW))
     return scores
 
 
-def _measured(
-    spec: RetrievalSpec,
-    encoder: Encoder,
-    examples: Sequence[SentenceExample],
-    layer: int,
-    threshold: float | None,
-) -> tuple[list[Any], Scored]:
-    """Mine with a threshold, or search without one."""
-    vectors = vectors_by_layer(spec, encoder, examples, [layer])[0]
-    if threshold is None:
-        return search_language(examples, vectors)
-    return mine_language(spec, examples, vectors, threshold)
+def _by_language(
+    spec: RetrievalSpec, encoder: Encoder, layer: int, threshold: dict[str, float]
+) -> Iterator[tuple[str, list[Any], Scored]]:
+    """Mine the test data of each language that has a threshold, search that of the others."""
+    source = source_of(spec)
+    split = source.test_split(spec.task)
+    for code in source.evaluated(spec.task, split, spec.languages):
+        examples = sentences(spec, split, code)
+        vectors = vectors_by_layer(spec, encoder, examples, [layer])[0]
+        if code in threshold:
+            yield code, *mine_language(spec, examples, vectors, threshold[code])
+        else:
+            yield code, *search_language(examples, vectors)
