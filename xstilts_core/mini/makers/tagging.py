@@ -5,7 +5,7 @@ states what a word combines with, and on which side: `X/Y` looks for a Y to its 
 left (Steedman 2000). It follows from the roles, parts of speech and order of the words, so that one
 rule serves every language. Subjects and objects are NP, and a bare noun with a determiner beside it
 is N. Adjuncts modify the sentence (S/S before the subject) or the predicate ((S\NP)\(S\NP) after
-the verb).
+the verb); a place after an object modifies one or the other, as drawn.
 """
 
 from collections.abc import Callable, Iterator
@@ -109,9 +109,9 @@ def _maker(tags: Callable[[tuple[Token, ...], bool], tuple[str, ...]]) -> Maker:
     return Maker(_candidates, tell)
 
 
-def _supertags(tokens: tuple[Token, ...], of_object: bool) -> tuple[str, ...]:
+def supertags(tokens: tuple[Token, ...], of_object: bool = False) -> tuple[str, ...]:
     """Return one category per token. Clauses are split at the conjunction that links them;
-    punctuation is ".", conjunctions are "conj"."""
+    punctuation is ".", conjunctions are "conj". of_object: as in `_Tagged`."""
     tags = [""] * len(tokens)
     clause: list[int] = []
     for index, token in enumerate(tokens):
@@ -217,4 +217,4 @@ def _tag_adjunct(
 
 UDPOS = _maker(lambda tokens, _: tuple(token.pos for token in tokens))
 PANX = _maker(lambda tokens, _: tuple(token.ner for token in tokens))
-CCG = _maker(_supertags)
+CCG = _maker(supertags)
