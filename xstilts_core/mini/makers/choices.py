@@ -23,6 +23,9 @@ _TYPICAL, _UNUSUAL = 0.2, 0.05
 one."""
 _LESS_USUAL = 0.12
 """The same maximum in HellaSwag, whose wrong endings are not absurd."""
+_SURPRISING = 0.1
+"""Share of the right endings of HellaSwag that are unusual: what happens is not always what is
+expected, so that habits alone do not answer everything."""
 _TYPICAL_SUBJECT, _UNUSUAL_SUBJECT = 0.15, 0.02
 
 
@@ -113,7 +116,9 @@ def _hellaswag(setting: Setting, random: Random) -> Iterator[_Choice]:
             world.event(random, person, place=0.0, time=0.0, negated=0.0, verb=verb)
             for verb in drawn[:2]
         )
-        values = random.choice(right), random.choice(wrong)
+        values = [random.choice(right), random.choice(wrong)]
+        if random.random() < _SURPRISING:
+            values.reverse()
         ending, *others = _with(event, role, values) + _with(other, role, values)
         context = (Sentence(world.fact(random, person)), Sentence(first))
         yield _shuffled(random, ending, others, topic=(context, event), context=context)
@@ -126,10 +131,10 @@ def _cosmosqa(setting: Setting, random: Random) -> Iterator[_Choice]:
     while True:
         events = [
             world.event(random, world.person(random), place=0.85, time=0.75, negated=0.0, front=0.3)
-            for _ in range(3)
+            for _ in range(2)
         ]
         everyone = [name for event in events for name in persons(event)]
-        if len(set(everyone)) < len(everyone) or len({event.verb for event in events}) < 3:
+        if len(set(everyone)) < len(everyone) or events[0].verb == events[1].verb:
             continue
         about = random.sample(events, 2)
         jobs = random.sample(world.occupations, 2)

@@ -5,7 +5,7 @@ states what a word combines with, and on which side: `X/Y` looks for a Y to its 
 left (Steedman 2000). It follows from the roles, parts of speech and order of the words, so that one
 rule serves every language. Subjects and objects are NP, and a bare noun with a determiner beside it
 is N. Adjuncts modify the sentence (S/S before the subject) or the predicate ((S\NP)\(S\NP) after
-the verb).
+the verb); a place after an object modifies one or the other, as drawn.
 """
 
 from collections.abc import Callable, Iterator
@@ -25,13 +25,17 @@ _DETERMINING = ("DET", "NUM")
 _PREDICATE = r"(S\NP)"
 _FAMILIAR_SHARE = 0.2
 """Share of the sentences without a held-out lemma that a test of supertags keeps."""
+_OF_OBJECT = 0.4
+"""Share of the sentences of CCG where a place after an object modifies the object ("sees the doctor
+in the garden"): an ambiguity that words do not settle, as in newspapers."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Tagged(Item):
-    """One sentence to tag."""
+    """One sentence to tag. of_object: whether a place right after an object belongs to it."""
 
     sentence: Sentence
+    of_object: bool = False
 
     @property
     def key(self) -> object:
@@ -90,28 +94,30 @@ def _candidates(setting: Setting, random: Random) -> Iterator[_Tagged]:
         sentence = _draw_sentence(random, world, setting.task)
         is_new = not HELD_OUT_LEMMAS.isdisjoint(concepts_of(sentence.meaning))
         if setting.held_out if is_new else random.random() < kept_without:
-            yield _Tagged(sentence)
+            yield _Tagged(sentence, setting.task == "ccg" and random.random() < _OF_OBJECT)
 
 
-def _maker(tags: Callable[[tuple[Token, ...]], tuple[str, ...]]) -> Maker:
-    """Return the maker of a task. tags: the tags of a sentence's tokens."""
+def _maker(tags: Callable[[tuple[Token, ...], bool], tuple[str, ...]]) -> Maker:
+    """Return the maker of a task. tags: the tags of tokens, given `_Tagged.of_object`."""
 
     def tell(item: _Tagged, language: str, domain: str, identity: str) -> TagsExample:
         tokens = tokens_of(item.sentence, language, domain)
-        return TagsExample(identity, tuple(token.text for token in tokens), tags(tokens))
+        return TagsExample(
+            identity, tuple(token.text for token in tokens), tags(tokens, item.of_object)
+        )
 
     return Maker(_candidates, tell)
 
 
-def supertags(tokens: tuple[Token, ...]) -> tuple[str, ...]:
+def supertags(tokens: tuple[Token, ...], of_object: bool = False) -> tuple[str, ...]:
     """Return one category per token. Clauses are split at the conjunction that links them;
-    punctuation is ".", conjunctions are "conj"."""
+    punctuation is ".", conjunctions are "conj". of_object: as in `_Tagged`."""
     tags = [""] * len(tokens)
     clause: list[int] = []
     for index, token in enumerate(tokens):
         if token.role == "-" and token.pos == "CCONJ":
             tags[index] = "conj"
-            _tag_clause(tokens, clause, tags)
+            _tag_clause(tokens, clause, tags, of_object)
             clause = []
         elif token.pos == "PUNCT":
             tags[index] = "."
@@ -119,7 +125,7 @@ def supertags(tokens: tuple[Token, ...]) -> tuple[str, ...]:
             tags[index] = "S/S"
         else:
             clause.append(index)
-    _tag_clause(tokens, clause, tags)
+    _tag_clause(tokens, clause, tags, of_object)
     return tuple(tags)
 
 
@@ -128,7 +134,9 @@ def _towards(category: str, before: bool) -> str:
     return f"{category}/{category}" if before else rf"{category}\{category}"
 
 
-def _tag_clause(tokens: tuple[Token, ...], clause: list[int], tags: list[str]) -> None:
+def _tag_clause(
+    tokens: tuple[Token, ...], clause: list[int], tags: list[str], of_object: bool
+) -> None:
     """Fill in the categories of one clause."""
     chunks: dict[str, list[int]] = {}
     for index in clause:
@@ -143,6 +151,8 @@ def _tag_clause(tokens: tuple[Token, ...], clause: list[int], tags: list[str]) -
             # Before the subject an adjunct modifies the sentence, otherwise the predicate.
             of_sentence = chunk[0] <= pivot and (chunk[0] < subject or subject < 0)
             category = "S/S" if of_sentence else _towards(_PREDICATE, chunk[0] <= pivot)
+            if of_object and role == "P" and chunk[0] - 1 in chunks.get("O", []):
+                category = r"NP\NP"
             _tag_adjunct(tokens, chunk, tags, category)
         elif role == "O" and verb is None:
             _tag_adjunct(tokens, chunk, tags, r"S\NP")
@@ -205,6 +215,6 @@ def _tag_adjunct(
     _tag_noun_phrase(tokens, nouns, tags, "NP")
 
 
-UDPOS = _maker(lambda tokens: tuple(token.pos for token in tokens))
-PANX = _maker(lambda tokens: tuple(token.ner for token in tokens))
+UDPOS = _maker(lambda tokens, _: tuple(token.pos for token in tokens))
+PANX = _maker(lambda tokens, _: tuple(token.ner for token in tokens))
 CCG = _maker(supertags)
