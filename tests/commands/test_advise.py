@@ -30,10 +30,10 @@ def test_a_measured_target(capsys):
     assert (
         "before tydiqa (span), from gains on 10 targets (measured), 10 targets (published)" in out
     )
-    assert "1  squad_v2" in out and "+6.8 on tydiqa (measured, 1 run)" in out
+    assert "1  squad_v1" in out and "+12.1 on tydiqa (measured, 3 runs)" in out
     assert "the target's format" in out and "Points lost by the first choice" in out
-    assert "xstilts notebook 20_intermediate -p recipe squad_v2 -p tasks '[squad_v2]'" in out
-    assert "21_target -p recipe squad_v2 -p train_on tydiqa -p targets '[tydiqa]'" in out
+    assert "xstilts notebook 20_intermediate -p recipe squad_v1 -p tasks '[squad_v1]'" in out
+    assert "21_target -p recipe squad_v1 -p train_on tydiqa -p targets '[tydiqa]'" in out
 
 
 def test_nothing_helps_retrieval_in_swahili(capsys):
