@@ -58,6 +58,7 @@ def test_what_has_no_finished_runs_of_its_own_cannot_be_kept(
 
 
 @pytest.mark.slow
+@pytest.mark.release
 def test_seeds_are_made_apart_kept_and_shown_together(project: Path) -> None:  # noqa: F811
     (project / "params" / "tiny.yaml").write_text(TINY.replace("[1]", "[1, 2]"))
 

@@ -276,6 +276,7 @@ def disturb(project: Path, mark: str, chance: random.Random, watcher: Watcher) -
     return history
 
 
+@pytest.mark.release
 def test_kills_at_random_moments(project: Path) -> None:
     seed = int(os.environ.get("XSTILTS_TEST_SEED", random.SystemRandom().randrange(10**6)))
     print(f"\nseed {seed} (again: XSTILTS_TEST_SEED={seed})", flush=True)

@@ -42,7 +42,7 @@ LOGIC = (
 )
 HEADINGS = ("## Goals", "## Before you run: predict", "## What this shows and does not show")
 # With the key in they take a minute and more: for a release (tests/conftest.py).
-LONGEST = ("l4", "l6", "l8")
+LONGEST = ("l3", "l4", "l6", "l8")
 # By how much studies of lessons are cut: whole, they take six minutes of a core. XSTILTS_LESSONS=1
 # leaves them whole.
 CUT = int(os.environ.get("XSTILTS_LESSONS", "3"))

@@ -138,9 +138,9 @@ ENCODED = ("intermediate/", "target/", "retrieval/", "probing/")
     [
         (lambda patch, _: newer_default(patch), TRAINED, "made with other patience"),
         (
-            lambda patch, _: patch.setattr(mini, "VERSION", 3),
+            lambda patch, _: patch.setattr(mini, "VERSION", mini.VERSION + 1),
             ("/",),
-            "made with version 2 of the embedded suite, now 3",
+            f"made with version {mini.VERSION} of the embedded suite, now {mini.VERSION + 1}",
         ),
         (
             lambda patch, _: patch.setattr(identity, "CORE_VERSION", 9),

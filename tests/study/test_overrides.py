@@ -128,6 +128,7 @@ def test_mistakes_are_told_before_any_work(
 
 
 @pytest.mark.slow
+@pytest.mark.release
 def test_a_grid_with_another_encoder_and_its_status_without_the_option(
     project: Path,  # noqa: F811
     encoders: dict[str, Path],
