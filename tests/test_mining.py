@@ -291,15 +291,16 @@ def test_english_is_embedded_once_where_it_stays_the_same(encoders, monkeypatch)
         sentence("en-1", "en", "Anna reads."),
         sentence("en-2", "en", "A doctor reads three old books today."),
     ]
-    found = []
+    found, measures = [], [retrieve.Measure(1, True), retrieve.Measure(2, True)]
     for text in ("Anna liest.", "安娜读书。", "Anna liest."):
         found.append(
-            retrieve.vectors_by_layer(
-                spec, encoder, [*english, sentence("xx-1", "xx", text)], [1, 2]
+            retrieve.vectors_by_measure(
+                spec, encoder, [*english, sentence("xx-1", "xx", text)], measures
             )
         )
     assert seen == [2, 1, 1, 1]
-    for one, same in zip(found[0], found[2], strict=True):
+    for measure in measures:
+        one, same = found[0][measure], found[2][measure]
         assert torch.equal(one.english, same.english) and torch.equal(one.other, same.other)
 
 

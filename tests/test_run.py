@@ -256,21 +256,19 @@ def test_retrieval_chooses_its_layer_on_development_data(tmp_path, encoders, nam
     )
     record = run.Run(spec)
     encoder = run.load_encoder(spec)
-    by_layer = retrieve.sweep(spec, encoder)
+    development = retrieve.sweep(spec, encoder)
+    by_layer = development.by_layer
     layer = retrieve.choose(spec, encoder, by_layer)
     assert list(by_layer) == [0, 1, 2, 3] and by_layer[layer] == max(by_layer.values())
     assert retrieve.choose(spec.model_copy(update={"layer": 2}), encoder, by_layer) == 2
-    scores = retrieve.score_retrieval(
-        record, encoder, layer, retrieve.thresholds(spec, encoder, layer)
-    )
+    scores = retrieve.score_retrieval(record, encoder, layer, development.thresholds)
     assert {score.metric for score in scores} == metrics_found
     assert {score.language for score in scores} == {"de"}
     assert (spec.folder / "predictions" / f"{name}.de.jsonl.gz").is_file()
 
     papers = spec.model_copy(update={"centred": False, "layer": 2, "outputs": str(tmp_path / "2")})
-    same = retrieve.score_retrieval(
-        run.Run(papers), encoder, 2, retrieve.thresholds(papers, encoder, 2)
-    )
+    thresholds = retrieve.sweep(papers, encoder).thresholds
+    same = retrieve.score_retrieval(run.Run(papers), encoder, 2, thresholds)
     assert {score.metric for score in same} == {m for m in metrics_found if "raw" not in m}
     assert same[0].value == next(s.value for s in scores if s.metric == f"{same[0].metric}_raw")
 

@@ -2,7 +2,7 @@
 Beside the task's metric stands that of the paper's measure (`retrieval.papers_layer`, raw states).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
@@ -24,6 +24,20 @@ from xstilts_core.tasks import task
 
 
 @dataclass(frozen=True, slots=True)
+class Measure:
+    """How sentences are compared: by cosines of the mean states of a layer, each side's own mean
+    subtracted if `centred`."""
+
+    layer: int
+    centred: bool
+
+
+def papers_measure(encoder: Encoder) -> Measure:
+    """Return the paper's measure (`retrieval.papers_layer`)."""
+    return Measure(retrieval.papers_layer(encoder), centred=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Vectors:
     """Unit vectors [sentences, width] of both sides."""
 
@@ -31,20 +45,29 @@ class Vectors:
     other: Tensor
 
 
+@dataclass(frozen=True, slots=True)
+class Development:
+    """What development data say: the mean score of each layer over the languages, in percent, and
+    for mining the best threshold of each measure by language. Empty without such data."""
+
+    by_layer: dict[int, float]
+    thresholds: dict[Measure, dict[str, float]]
+
+
 @lru_cache(maxsize=2)
 def unit_vectors(
-    encoder: Encoder,
-    texts: tuple[str, ...],
-    max_length: int,
-    layers: tuple[int, ...],
-    centred: bool,
+    encoder: Encoder, texts: tuple[str, ...], max_length: int, measures: tuple[Measure, ...]
 ) -> list[Tensor]:
-    """Return unit vectors by layer. The cache of two serves English, which is requested before
+    """Return unit vectors by measure. The cache of two serves English, which is requested before
     every language: unless its sentences change, it is embedded once."""
-    return [
-        retrieval.prepare(vectors, centred)
-        for vectors in retrieval.embed(encoder, texts, max_length, layers)
-    ]
+    layers = list(dict.fromkeys(measure.layer for measure in measures))
+    means = dict(zip(layers, retrieval.embed(encoder, texts, max_length, layers), strict=True))
+    vectors = []
+    for position, measure in enumerate(measures):
+        mean = means[measure.layer]
+        shared = any(later.layer == measure.layer for later in measures[position + 1 :])
+        vectors.append(retrieval.prepare(mean.clone() if shared else mean, measure.centred))
+    return vectors
 
 
 def sentences(spec: RetrievalSpec, split: str, code: str) -> list[SentenceExample]:
@@ -53,13 +76,13 @@ def sentences(spec: RetrievalSpec, split: str, code: str) -> list[SentenceExampl
     return [example for example in examples if isinstance(example, SentenceExample)]
 
 
-def vectors_by_layer(
+def vectors_by_measure(
     spec: RetrievalSpec,
     encoder: Encoder,
     examples: Sequence[SentenceExample],
-    layers: Sequence[int],
-) -> list[Vectors]:
-    """Return the sentences' vectors by layer.
+    measures: Sequence[Measure],
+) -> dict[Measure, Vectors]:
+    """Return the sentences' vectors by measure, from one pass of the encoder.
     The control names_masked first replaces every name with the mask token."""
     texts = [example.text for example in examples]
     if spec.control == "names_masked":
@@ -72,10 +95,10 @@ def vectors_by_layer(
     for example, text in zip(examples, texts, strict=True):
         sides[example.language != retrieval.ENGLISH].append(text)
     vectors = [
-        unit_vectors(encoder, tuple(side), spec.max_length, tuple(layers), spec.centred)
-        for side in sides
+        unit_vectors(encoder, tuple(side), spec.max_length, tuple(measures)) for side in sides
     ]
-    return [Vectors(*pair) for pair in zip(*vectors, strict=True)]
+    pairs = zip(*vectors, strict=True)
+    return {measure: Vectors(*pair) for measure, pair in zip(measures, pairs, strict=True)}
 
 
 def candidate_pairs(
@@ -118,44 +141,37 @@ def right_pairs(
     return np.array([(other[x].id, english[y].id) in gold for x, y in pairs], dtype=bool), len(gold)
 
 
-def development_score(
-    spec: RetrievalSpec,
-    encoder: Encoder,
-    examples: Sequence[SentenceExample],
-    layers: Sequence[int],
-) -> list[float]:
-    """Return the task's metric on development data by layer, in percent: best F1 over thresholds
-    (mining) or accuracy (search)."""
-    if task(spec.task).metric == "f1":
-        scores = []
-        for vectors in vectors_by_layer(spec, encoder, examples, layers):
-            right, gold = right_pairs(candidate_pairs(spec, vectors, examples), examples)
-            scores.append(100 * float(retrieval.f1_of_prefixes(right, gold).max(initial=0)))
-        return scores
-    return [
-        search_language(examples, vectors)[1].values["accuracy"]
-        for vectors in vectors_by_layer(spec, encoder, examples, layers)
-    ]
-
-
-def sweep(spec: RetrievalSpec, encoder: Encoder) -> dict[int, float]:
-    """Return layer -> mean development score over the languages, for the spec's layer alone if it
-    names one. Empty without development data."""
+def sweep(spec: RetrievalSpec, encoder: Encoder) -> Development:
+    """Score every layer, or the spec's if it names one, on development data: by the best F1 over
+    thresholds (mining) or by accuracy (search). Find the thresholds of the paper's measure too."""
+    entry, source = task(spec.task), source_of(spec)
     layers = [spec.layer] if spec.layer >= 0 else range(encoder.layers + 1)
-    source = source_of(spec)
-    tables = [
-        development_score(spec, encoder, sentences(spec, "dev", code), layers)
-        for code in source.languages(spec.task, "dev")
-        if not spec.languages or code in spec.languages
-    ]
-    return (
-        {
-            layer: round(float(value), 2)
-            for layer, value in zip(layers, np.mean(tables, axis=0), strict=True)
-        }
-        if tables
-        else {}
-    )
+    measures = [Measure(layer, spec.centred) for layer in layers]
+    scores = {measure: list[float]() for measure in (*measures, papers_measure(encoder))}
+    thresholds: dict[Measure, dict[str, float]] = {measure: {} for measure in scores}
+    mining = entry.metric == "f1"
+    if mining:
+        source.evaluated(entry.name, "dev", spec.languages)  # an error without any
+    for code in source.languages(entry.name, "dev"):
+        if spec.languages and code not in spec.languages:
+            continue
+        examples = sentences(spec, "dev", code)
+        by_measure = vectors_by_measure(spec, encoder, examples, list(scores))
+        for measure, vectors in by_measure.items():
+            if mining:
+                candidates = candidate_pairs(spec, vectors, examples)
+                right, gold = right_pairs(candidates, examples)
+                score = 100 * float(retrieval.f1_of_prefixes(right, gold).max(initial=0))
+                thresholds[measure][code] = retrieval.best_threshold(candidates, right, gold)
+            else:
+                score = search_language(examples, vectors)[1].values["accuracy"]
+            scores[measure].append(score)
+    by_layer = {
+        measure.layer: round(float(np.mean(scores[measure])), 2)
+        for measure in measures
+        if scores[measure]
+    }
+    return Development(by_layer, thresholds)
 
 
 def choose(spec: RetrievalSpec, encoder: Encoder, by_layer: dict[int, float]) -> int:
@@ -211,52 +227,34 @@ def mine_language(
     )
 
 
-def thresholds(spec: RetrievalSpec, encoder: Encoder, layer: int) -> dict[str, float]:
-    """Return the mining threshold that is best on development data, by language.
-    Empty for search tasks."""
-    if task(spec.task).metric != "f1":
-        return {}
-    source, by_language = source_of(spec), {}
-    for code in source.evaluated(spec.task, "dev", spec.languages):
-        examples = sentences(spec, "dev", code)
-        vectors = vectors_by_layer(spec, encoder, examples, [layer])[0]
-        candidates = candidate_pairs(spec, vectors, examples)
-        by_language[code] = retrieval.best_threshold(candidates, *right_pairs(candidates, examples))
-    return by_language
-
-
 def score_retrieval(
-    run: Run[RetrievalSpec], encoder: Encoder, layer: int, threshold: dict[str, float]
+    run: Run[RetrievalSpec],
+    encoder: Encoder,
+    layer: int,
+    thresholds: dict[Measure, dict[str, float]],
 ) -> list[Score]:
     """Score the task in every language with one layer, and write the predictions; score it by the
-    paper's measure too, unless that is the same. Mining counts clamped margins in `run.counts`."""
-    spec, target, scores = run.spec, task(run.spec.task), list[Score]()
-    split = source_of(spec).test_split(spec.task)
-    for code, queries, scored in _by_language(spec, encoder, layer, threshold):
-        write_predictions(spec.folder, target, code, queries, scored)
-        run.count(target.name, code, scored)
-        scores += as_scores(scored, target, code, split)
-    raw, middle = spec.model_copy(update={"centred": False}), retrieval.papers_layer(encoder)
-    if (spec.centred, layer) == (raw.centred, middle):
-        return scores
-    # After the last language by the other measure, so that each embeds English once.
-    threshold = thresholds(raw, encoder, middle)
-    for code, _, scored in _by_language(raw, encoder, middle, threshold):
-        score = as_scores(scored, target, code, split)[0]
-        scores.append(replace(score, metric=score.metric + metrics.RAW))
-    return scores
-
-
-def _by_language(
-    spec: RetrievalSpec, encoder: Encoder, layer: int, threshold: dict[str, float]
-) -> Iterator[tuple[str, list[Any], Scored]]:
-    """Mine the test data of each language that has a threshold, search that of the others."""
-    source = source_of(spec)
-    split = source.test_split(spec.task)
+    paper's measure too, unless that is the same. A language with a threshold is mined, others are
+    searched. Mining counts clamped margins in `run.counts`."""
+    spec, target, source = run.spec, task(run.spec.task), source_of(run.spec)
+    split, scores, papers = source.test_split(spec.task), list[Score](), list[Score]()
+    main = Measure(layer, spec.centred)
+    measures = list(dict.fromkeys((main, papers_measure(encoder))))
     for code in source.evaluated(spec.task, split, spec.languages):
         examples = sentences(spec, split, code)
-        vectors = vectors_by_layer(spec, encoder, examples, [layer])[0]
-        if code in threshold:
-            yield code, *mine_language(spec, examples, vectors, threshold[code])
-        else:
-            yield code, *search_language(examples, vectors)
+        by_measure = vectors_by_measure(spec, encoder, examples, measures)
+        for measure, vectors in by_measure.items():
+            threshold = thresholds.get(measure, {}).get(code)
+            queries, scored = (
+                search_language(examples, vectors)
+                if threshold is None
+                else mine_language(spec, examples, vectors, threshold)
+            )
+            found = as_scores(scored, target, code, split)
+            if measure == main:
+                write_predictions(spec.folder, target, code, queries, scored)
+                run.count(target.name, code, scored)
+                scores += found
+            else:
+                papers.append(replace(found[0], metric=found[0].metric + metrics.RAW))
+    return scores + papers

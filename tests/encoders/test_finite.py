@@ -184,7 +184,9 @@ def test_a_broken_encoder_leaves_no_result_in_any_phase(tmp_path, encoders, monk
         spec = RetrievalSpec(task=name, layer=1, **common)
         encoder = run.load_encoder(spec)
         with pytest.raises(NotFinite):
-            retrieve.score_retrieval(run.Run(spec), encoder, 1, {"de": 0.0})
+            retrieve.score_retrieval(
+                run.Run(spec), encoder, 1, {retrieve.Measure(1, True): {"de": 0.0}}
+            )
     spec = ProbingSpec(**common)
     with pytest.raises(NotFinite):
         probing.fit(spec, run.load_encoder(spec))

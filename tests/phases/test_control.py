@@ -95,7 +95,10 @@ def test_masked_names_cannot_tell_sentences_apart(encoders):
     ]
     for name, same in (("", False), ("names_masked", True)):
         spec = RetrievalSpec(encoder=str(encoders["xlmr"]), recipe=name or "none", control=name)
-        vectors = retrieve.vectors_by_layer(spec, run.load_encoder(spec), examples, [3])[0]
+        measure = retrieve.Measure(3, spec.centred)
+        vectors = retrieve.vectors_by_measure(spec, run.load_encoder(spec), examples, [measure])[
+            measure
+        ]
         for side in (vectors.english, vectors.other):
             assert torch.allclose(side[0], side[1], atol=1e-5) is same
             assert not torch.allclose(side[0], side[2], atol=1e-5)

@@ -135,7 +135,7 @@ def test_what_the_vectors_carry_is_read_off_and_nothing_else(
     }
     for carried, low, high in ((4.0, 100, 100), (0.0, 2, 25)):
 
-        def planted(encoder, texts, longest, layers, centred, carried=carried):
+        def planted(encoder, texts, longest, measures, carried=carried):
             noise = np.random.default_rng(len(texts)).normal(0, 0.1, (len(texts), 12))
             noise[np.arange(len(texts)), [labels[text] for text in texts]] += carried
             return [torch.from_numpy(noise)]

@@ -18,7 +18,7 @@ from xstilts_core.examples import PairExample
 from xstilts_core.formats.pair import label_indices
 from xstilts_core.model import Encoder
 from xstilts_core.phases.control import Control, predicting
-from xstilts_core.retrieve import unit_vectors
+from xstilts_core.retrieve import Measure, unit_vectors
 from xstilts_core.study.spec import ProbingSpec
 from xstilts_core.tasks import Task, task
 
@@ -34,8 +34,8 @@ def features(spec: ProbingSpec, encoder: Encoder, examples: Sequence[PairExample
     [examples, 2 * width]."""
 
     def vectors(texts: Sequence[str]) -> np.ndarray:
-        layers = (spec.layer if spec.layer >= 0 else encoder.layers,)
-        return unit_vectors(encoder, tuple(texts), spec.max_length, layers, True)[0].numpy()
+        measure = Measure(spec.layer if spec.layer >= 0 else encoder.layers, centred=True)
+        return unit_vectors(encoder, tuple(texts), spec.max_length, (measure,))[0].numpy()
 
     table = vectors([example.text_a for example in examples])
     if any(example.text_b for example in examples):
