@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 
 from xstilts_core.schedule import Schedule
-from xstilts_core.study import Study
 
 PLAN = {"learning_rate": 1e-3, "weight_decay": 0.0, "clip": 1.0, "seed": 1}
 WARMUPS = (
@@ -52,14 +51,5 @@ def test_a_whole_number_of_warm_up_steps_gives_the_usual_line():
         assert rates(steps, rise / steps) == pytest.approx(line, abs=1e-12)
 
 
-def test_a_study_of_three_steps_trains_at_most_at_its_rate():
-    study = Study.load("question_scaling")
-    (spec,) = (
-        spec
-        for spec in study.specs
-        if getattr(spec, "recipe", "") == "mnli_31"
-        and spec.phase == "intermediate"
-        and spec.seed == 1
-    )
-    steps = spec.passes(31) * -(-31 // spec.batch_size)
-    assert steps == 3 and rates(steps, spec.warmup).max() == 1
+def test_a_training_of_three_steps_trains_at_most_at_its_rate():
+    assert rates(3, 0.1).max() == 1
