@@ -17,7 +17,7 @@ from xstilts_core.study.spec import BASELINE
 from xstilts_core.tasks import INTERMEDIATE_NAMES
 
 STUDY = "lesson_intermediate"
-ENGLISH, QUESTIONS, TAGGING = "en", "xquad", "udpos"
+ENGLISH, QUESTIONS, TAGGING = "en", "tydiqa", "udpos"
 _SQUAD, _SUPERTAGS = "squad_v1", "ccg"
 _PUBLISHED, _ASKED, _DOUBTED = "published", "xnli", "mnli"
 CELLS = tuple(f"{recipe} on {task}" for recipe in (_SQUAD, _SUPERTAGS) for task in (TAGGING, QUESTIONS))
@@ -149,10 +149,10 @@ def gain_exercise() -> Number:
 
     return Number(
         "gain",
-        "The zero-shot gain of squad_v1 on XQuAD, in points: the mean over seeds and languages.",
+        "The zero-shot gain of squad_v1 on TyDiQA, in points: the mean over seeds and languages.",
         lambda: mean(english=False),
-        "XQuAD's English training set is SQuAD itself: this is the effect of more training on "
-        "the same task, not transfer between two tasks.",
+        "SQuAD and TyDiQA are two data sets of one format, so that an encoder learns from the "
+        "first what it needs for the second.",
         "Recipe less baseline, for each seed and language; then the mean of all.",
         "points",
         0.06,
@@ -189,7 +189,7 @@ def _seeds_exercise() -> Number:
 
     return Number(
         "deviation",
-        "The standard deviation (n - 1) over seeds of the gain of ccg on XQuAD; a seed's gain is "
+        "The standard deviation (n - 1) over seeds of the gain of ccg on TyDiQA; a seed's gain is "
         "its mean over all languages other than English.",
         lambda: deviation(1),
         "The mean of three seeds has a standard error of 0.58 of this, and Student's t for two "
@@ -212,7 +212,7 @@ def _clear_exercise() -> Names:
 
     return Names(
         "clear",
-        "The cells (such as 'ccg on xquad') whose 95 % interval over seeds and test items excludes zero.",
+        "The cells (such as 'ccg on tydiqa') whose 95 % interval over seeds and test items excludes zero.",
         clear,
         "The others are not shown to be zero: this study is too small for that. And of many cells some exclude zero by chance: lesson 7.",
         "Low above 0, or high below it.",

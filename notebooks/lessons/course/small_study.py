@@ -10,6 +10,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from xstilts_core import analysis, results
+from xstilts_core.jobs import sharing
 from xstilts_core.jobs.notebook import notebook_path
 from xstilts_core.study import Study
 from xstilts_core.study.spec import Spec
@@ -20,7 +21,9 @@ if TYPE_CHECKING:
 
 def run(study: Study) -> "pandas.DataFrame":
     """Execute the missing runs of a study in sequence, print a line for each, and return all
-    scores, one per row (`results.COLUMNS`)."""
+    scores, one per row (`results.COLUMNS`). Runs of the studies that it shares with are taken over.
+    """
+    sharing.gather(study)
     for spec in study.specs:
         if results.state(spec).state != "done":
             started = time.perf_counter()

@@ -1,5 +1,5 @@
 # %% gain
-gain = lesson.by_seed("squad_v1", "xquad").drop("en").to_numpy().mean()
+gain = lesson.by_seed("squad_v1", "tydiqa").drop("en").to_numpy().mean()
 
 # %% signs
 english, others = both.loc["squad_v1 on udpos"]
@@ -9,7 +9,7 @@ else:
     signs = "English falls, the others rise" if others > 0 else "both fall"
 
 # %% deviation
-deviation = lesson.by_seed("ccg", "xquad").drop("en").mean().std()
+deviation = lesson.by_seed("ccg", "tydiqa").drop("en").mean().std()
 
 # %% clear
 table = lesson.gain_table()
