@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 
 from xstilts_core.errors import UsageError, unknown
-from xstilts_core.mini.languages import LANGUAGE_CLASSES, Chunk, Language
+from xstilts_core.mini.languages import Chunk, Language
 from xstilts_core.mini.lexicon import DOMAINS, LANGUAGES
 from xstilts_core.mini.meaning import Event, Fact, Joined, Meaning, Token, clauses
 
@@ -45,9 +45,9 @@ class Spot:
 @cache
 def _language(code: str) -> Language:
     """Return the grammar of a language, built once."""
-    if code not in LANGUAGE_CLASSES:
+    if code not in LANGUAGES:
         raise unknown("language", code, LANGUAGES, "the embedded suite's grammar")
-    return LANGUAGE_CLASSES[code]()
+    return Language(code)
 
 
 def _check_role(meaning: Meaning, role: str, use: str) -> None:
