@@ -33,7 +33,7 @@ from xstilts_core.mini.makers.variation import (
     without,
 )
 from xstilts_core.mini.meaning import Event, Joined, Meaning, Token, unfronted
-from xstilts_core.mini.world import World, pretraining_world
+from xstilts_core.mini.world import World, drawn, pretraining_world
 from xstilts_core.tasks.embedded_sizes import DOMAIN_SHARES, RESOURCE
 
 _SWITCHED_SHARE = 0.35
@@ -81,7 +81,7 @@ def documents(languages: tuple[str, ...], seed: int, count: int) -> Iterator[_Co
         own_count = round(count * RESOURCE[language])
         single += own_count
         for _ in range(own_count):
-            domain = _draw_domain(random)
+            domain = drawn(random, DOMAIN_SHARES)
             text = _document(random, domain, _Voice(language, domain))
             yield _CorpusDocument(language, text)
     if len(languages) < 2:
@@ -89,15 +89,11 @@ def documents(languages: tuple[str, ...], seed: int, count: int) -> Iterator[_Co
     random = Random(f"corpus/{seed}/mixed/{'-'.join(languages)}")
     mixed = round(single * _SWITCHED_SHARE / (1 - _SWITCHED_SHARE))
     for _ in range(mixed):
-        domain = _draw_domain(random)
+        domain = drawn(random, DOMAIN_SHARES)
         text = _document(random, domain, _SwitchingVoice(languages, random, domain))
         yield _CorpusDocument("mixed", text)
     for _ in range(round((single + mixed) * _PAIR_SHARE / (1 - _PAIR_SHARE))):
         yield _pair(random, languages)
-
-
-def _draw_domain(random: Random) -> str:
-    return random.choices(tuple(DOMAIN_SHARES), tuple(DOMAIN_SHARES.values()))[0]
 
 
 def _draw_language(random: Random, languages: tuple[str, ...]) -> str:
@@ -109,7 +105,7 @@ def _pair(random: Random, languages: tuple[str, ...]) -> _CorpusDocument:
     """Return a sentence in two languages, half of the time English and another; a statement in one
     language with a question and its answer in the other; or a sentence retold in its language."""
     first = second = _draw_language(random, languages)
-    domain = _draw_domain(random)
+    domain = drawn(random, DOMAIN_SHARES)
     world = pretraining_world(domain)
     kind = random.random()
     if kind < _RETOLD_SHARE:
@@ -297,7 +293,7 @@ def spaced_sentences(languages: tuple[str, ...], seed: int, count: int) -> Itera
     for language in languages:
         random = Random(f"vocabulary/{seed}/{language}")
         for _ in range(count):
-            domain = _draw_domain(random)
+            domain = drawn(random, DOMAIN_SHARES)
             world = pretraining_world(domain)
             event, fact = world.event(random), world.fact(random)
             joined = Joined(event, world.event(random), random.choice(("and", "but")))

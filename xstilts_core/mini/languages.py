@@ -75,6 +75,7 @@ class Language:
         # One cache per kind of chunk: a sentence is then a few look-ups and one concatenation.
         self.features = cache(self._features)
         self.chunk = cache(self._chunk)
+        self.subject = cache(self._subject)
         self.adverbial = cache(self._adverbial)
         self.verb_group = cache(self._verb_group)
         self.value = cache(self._value)
@@ -125,6 +126,10 @@ class Language:
             return phrase
         adposition = words(_pick(self.rules.adpositions, features), role, "ADP")
         return phrase + adposition if self.rules.postpositions else adposition + phrase
+
+    def _subject(self, entity: Entity, *others: str) -> tuple[Chunk, Features]:
+        """Return the entity as a subject, and its features with the others."""
+        return self.chunk(entity), self.features(entity, "", *others)
 
     def name(self, entity: Entity, role: str, column: str) -> Chunk:
         """Return a person's name; the column is the form of its last word."""
@@ -226,14 +231,15 @@ class Language:
         """Return an event as a clause, without final punctuation."""
         rules, opens = self.rules, ask in self.rules.opening
         question = "asked" if ask == "subject" else "opening" if opens else "any"
-        features = self.features(event.subject, "", question, "negated" if event.negated else "any")
+        negation = "negated" if event.negated else "any"
+        subject, features = self.subject(event.subject, question, negation)
         prefix = ""
         if event.object and rules.object_prefixes:
             asked = "asked" if ask == "object" else "any"
             prefix = _pick(rules.object_prefixes, self.features(event.object, event.verb, asked))
         chunks = {
             **self.verb_group(event.verb, features, prefix),
-            "subject": self.chunk(event.subject),
+            "subject": subject,
             "negation": self.words(rules.never, "N", "ADV") if event.negated else (),
             "object": self.chunk(event.object, event.verb) if event.object else (),
             "place": self.adverbial(event.place, "P") if event.place else (),

@@ -96,6 +96,12 @@ def class_of(concept: str) -> str:
 
 
 @cache
+def kind_of(concept: str) -> str:
+    """Return the class of a concept, where all first names are one: name."""
+    return "name" if class_of(concept) in ("name_f", "name_m") else class_of(concept)
+
+
+@cache
 def forms(language: str) -> Mapping[str, Mapping[str, str]]:
     """Return a language's rows: concept -> column -> cell. Every concept has exactly one row."""
     if language not in LANGUAGES:
@@ -161,9 +167,10 @@ for _adjective, _nouns in _items("nouns").items():
     for _noun in _nouns:
         ADJECTIVES[_noun] = (*ADJECTIVES.get(_noun, ()), _adjective)
 USUAL: dict[str, dict[str, str]] = _TABLES["usual"]
-"""Kind of preference -> concept -> its usual item in a world of lasting habits."""
 EXCLUSIVE_TIMES = tuple(tuple(times.split()) for times in _TABLES["exclusive_times"])
 """Groups of mutually exclusive times, from which contradictions about time are made."""
+RELATED_VERBS = [set(verbs.split()) for verbs in _TABLES["related_verbs"]]
+FLATTER: dict[str, float] = _TABLES["flatter"]
 ANIMAL_VERBS, ANIMAL_PLACES = _set("animal_verbs"), _set("animal_places")
 STATIVE_VERBS = _set("stative_verbs")
 """Verbs of lasting states, which have no place and no time."""

@@ -8,7 +8,6 @@ into tokens of one language; the same meaning in two languages is an exact trans
 from dataclasses import dataclass, replace
 from typing import Literal
 
-Role = Literal["subject", "object", "place", "time"]
 Attribute = Literal["occupation", "city", "employer", "age"]
 
 

@@ -8,12 +8,11 @@ pretraining. Tasks use a flat world (0.6, 10 %), so that no answer can be guesse
 
 import functools
 from bisect import bisect
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import accumulate
 from random import Random
 
-from xstilts_core.errors import unknown
 from xstilts_core.mini import lexicon
 from xstilts_core.mini.lexicon import DOMAINS, GENERAL, class_of, concepts
 from xstilts_core.mini.meaning import Attribute, Entity, Event, Fact, settled
@@ -29,27 +28,14 @@ _DOMAIN_WEIGHT = 3.0
 _AGES = range(18, 80)
 _USUAL_SHARE = 0.8
 """Weight of a usual item (`lexicon.USUAL`), relative to all others together (1)."""
-_SHARP, _SHARP_UNIFORM = 0.12, 0.03
-_FLAT, _FLAT_UNIFORM = 0.6, 0.10
+_SHARP, _FLAT = (0.12, 0.03), (0.6, 0.10)
+"""Dirichlet concentration, and share of the uniform mixture."""
 _VERB_CLASSES = ("verb_transitive", "verb_person", "verb_intransitive")
-_OPEN_CLASSES = (
-    *("occupation", "animal", "thing", "mass", "adjective", "place", "time"),
-    *_VERB_CLASSES,
-)
-_FLATTER = {
-    "verb": 1.0,
-    "person_verb": 5.0,
-    "object": 2.0,
-    "animal_object": 2.0,
-    "place": 1.0,
-    "animal_place": 1.0,
-    "time": 1.0,
-    "adjective": 1.5,
-    "number": 1.7,
-    "name": 20.0,
-    "held_name": 20.0,
-}
-"""Kind of preference -> how much flatter than the world its distributions are."""
+
+
+def drawn(random: Random, weights: Mapping[str, float]) -> str:
+    """Draw an item by its weight."""
+    return random.choices(tuple(weights), tuple(weights.values()))[0]
 
 
 @functools.cache
@@ -86,30 +72,25 @@ class World:
     """Preferences and facts, drawn lazily and reproducibly from `seed` (any text). Samplers take
     the caller's `Random`.
 
-    sharpness: Dirichlet concentration; uniform: share of the uniform mixture. domain: adds concepts
-    to the general ones. held_out: a share of the entities are held out (dev and test splits
-    only). lasting: facts about a person never change (the pretraining world); otherwise every call
-    of `fact` draws a new value, so that no task can be solved from memory.
+    domain: adds concepts to the general ones. held_out: a share of the entities are held out (dev
+    and test splits only). lasting: a sharp world, where facts about a person never change (the
+    pretraining world); otherwise a flat one, where every call of `fact` draws a new value, so that
+    no task can be solved from memory.
     """
 
     def __init__(
         self,
         seed: str,
-        sharpness: float = _FLAT,
-        uniform: float = _FLAT_UNIFORM,
         domain: str = GENERAL,
         held_out: bool = False,
         lasting: bool = False,
     ):
-        self.seed, self.sharpness, self.uniform = seed, sharpness, uniform
-        self.domain, self.held_out, self.lasting = domain, held_out, lasting
+        self.seed, self.domain, self.held_out, self.lasting = seed, domain, held_out, lasting
+        self.sharpness, self.uniform = _SHARP if lasting else _FLAT
         self.occupations = vocabulary("occupation", domain)
         self.animals = vocabulary("animal", domain)
-        general, self._known = (
-            frozenset(concept for name in _OPEN_CLASSES for concept in vocabulary(name, each))
-            for each in (GENERAL, domain)
-        )
-        self._prior = dict.fromkeys(self._known - general, _DOMAIN_WEIGHT)
+        own = {concept for concept, row in lexicon.inventory().items() if row["domain"] == domain}
+        self._prior = {} if domain == GENERAL else dict.fromkeys(own, _DOMAIN_WEIGHT)
         self.preference = functools.cache(self._preference)
         self.lasting_value = functools.cache(self._lasting_value)
 
@@ -123,7 +104,7 @@ class World:
         shift them.
         """
         items = self.choices(kind, key)
-        seed, alpha = f"{self.seed}/{kind}/{key}", self.sharpness * _FLATTER[kind]
+        seed, alpha = f"{self.seed}/{kind}/{key}", self.sharpness * lexicon.FLATTER[kind]
         gammas = [Random(f"{seed}/{item}").gammavariate(alpha, 1.0) for item in items]
         total = sum(gammas) or 1.0
         raw = [
@@ -162,14 +143,12 @@ class World:
                 return vocabulary("time", self.domain)
             case "number":
                 return tuple("234567")
-            case "name" | "held_name":
-                held_out = kind == "held_name"
-                women = vocabulary("name_f", held_out=held_out)
-                return women + vocabulary("name_m", held_out=held_out)
-        raise unknown("kind of preference", kind, _FLATTER)
+        held_out = kind == "held_name"
+        return vocabulary("name_f", held_out=held_out) + vocabulary("name_m", held_out=held_out)
 
     def _only_known(self, items: Iterable[str]) -> tuple[str, ...]:
-        return tuple(item for item in items if item in self._known)
+        domains, rows = (GENERAL, self.domain), lexicon.inventory()
+        return tuple(item for item in items if rows[item]["domain"] in domains)
 
     def _verbs_of(self, subject: str) -> tuple[str, ...]:
         verbs = [verb for name in _VERB_CLASSES for verb in vocabulary(name, self.domain)]
@@ -177,7 +156,7 @@ class World:
             verb for verb in verbs if verb not in lexicon.OBJECTS or self.choices("object", verb)
         ]
         kind = class_of(subject)
-        if subject == "animal" or kind == "animal":
+        if "animal" in (subject, kind):
             return tuple(verb for verb in verbs if verb in lexicon.ANIMAL_VERBS)
         if kind == "occupation" and subject not in lexicon.MEDICAL_OCCUPATIONS:
             return tuple(verb for verb in verbs if verb not in lexicon.MEDICAL_VERBS)
@@ -215,30 +194,23 @@ class World:
             adjective = self.preference("adjective", animal).draw(random)
         return Entity(animal, quantifier=quantifier, adjective=adjective)
 
-    def thing(
-        self, random: Random, noun: str, number: float = 0.25, adjective: float = 0.4
-    ) -> Entity:
-        """Return the noun, with a number (countable nouns only) and a fitting adjective, each with
-        its probability."""
-        count = attribute = None
-        if class_of(noun) != "mass" and random.random() < number:
-            count = int(self.preference("number", noun).draw(random))
-        if adjective and self.choices("adjective", noun) and random.random() < adjective:
-            attribute = self.preference("adjective", noun).draw(random)
-        return Entity(noun, number=count, adjective=attribute)
-
     def object(
         self, random: Random, verb: str, subject: Entity, surname: float = 0.25
     ) -> Entity | None:
-        """Draw the object of a verb: a thing, a named person other than the subject, or None for
-        intransitive verbs."""
+        """Draw the object of a verb: a thing, perhaps with a number (countable nouns only) and a
+        fitting adjective; a named person other than the subject; or None for intransitive verbs."""
         verb_class = class_of(verb)
         if verb_class == "verb_intransitive":
             return None
         if verb_class == "verb_person":
             return self.person(random, surname, frozenset((subject.concept,)))
         kind = "animal_object" if is_animal(subject) else "object"
-        return self.thing(random, self.preference(kind, verb).draw(random))
+        noun, number, adjective = self.preference(kind, verb).draw(random), None, None
+        if class_of(noun) != "mass" and random.random() < 0.25:
+            number = int(self.preference("number", noun).draw(random))
+        if self.preference("adjective", noun).items and random.random() < 0.4:
+            adjective = self.preference("adjective", noun).draw(random)
+        return Entity(noun, number=number, adjective=adjective)
 
     def place(self, random: Random, verb: str, subject: Entity) -> str:
         """Draw the place of an event."""
@@ -314,10 +286,10 @@ class World:
 def pretraining_world(domain: str = GENERAL) -> World:
     """Return the sharp world of the pretraining corpus, which common-sense tasks also ask about.
     Habits and facts are the same in every domain."""
-    return World("pretraining", _SHARP, _SHARP_UNIFORM, domain, lasting=True)
+    return World("pretraining", domain, lasting=True)
 
 
 @functools.cache
 def task_world(task: str, domain: str = GENERAL, held_out: bool = False) -> World:
     """Return the flat world of a task. Tasks with different names share no preferences."""
-    return World(f"task/{task}", domain=domain, held_out=held_out)
+    return World(f"task/{task}", domain, held_out)

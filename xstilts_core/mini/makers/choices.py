@@ -8,6 +8,7 @@ occupation that the text states.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from operator import attrgetter
 from random import Random
 
 from xstilts_core.examples import ChoiceExample
@@ -43,14 +44,11 @@ class _Choice(Item):
     role: str | None
     right: int
     topic: object
+    unit = property(attrgetter("topic"))
 
     @property
     def key(self) -> object:
         return (self.context, self.question, frozenset(self.options))
-
-    @property
-    def unit(self) -> object:
-        return self.topic
 
 
 def _shuffled(
@@ -91,73 +89,66 @@ def _split_by_habit(
     return usual, [item for item, weight in pairs if weight <= unusual]
 
 
-def _hellaswag(setting: Setting, random: Random) -> Iterator[_Choice]:
+def _hellaswag(setting: Setting, world: World, random: Random) -> Iterator[_Choice]:
     """Yield items that ask for the best ending. The context names a person and an action; endings
     cross two further actions with two places or times, of which one combination is usual in the
     pretraining world. The other place or time is usual for a third action, so that no part of an
     ending alone is a sign."""
-    world, habits = setting.world(), pretraining_world(setting.domain)
-    while True:
-        person = world.person(random)
-        role = random.choice(("place", "time"))
-        verbs = world.preference("verb", person.concept)
-        said, *drawn = (verbs.draw(random) for _ in range(4))
-        if len({said, *drawn}) < 4 or STATIVE_VERBS.intersection(drawn):
-            continue
-        (usual, unusual), (_, elsewhere), (rivals, _) = (
-            _split_by_habit(habits, role, verb, _LESS_USUAL) for verb in drawn
-        )
-        right = [value for value in usual if value in elsewhere]
-        wrong = [value for value in rivals if value in unusual and value in elsewhere]
-        if not right or not wrong:
-            continue
-        first = world.event(random, person, place=0.6, time=0.6, negated=0.0, verb=said)
-        event, other = (
-            world.event(random, person, place=0.0, time=0.0, negated=0.0, verb=verb)
-            for verb in drawn[:2]
-        )
-        values = [random.choice(right), random.choice(wrong)]
-        if random.random() < _SURPRISING:
-            values.reverse()
-        ending, *others = _with(event, role, values) + _with(other, role, values)
-        context = (Sentence(world.fact(random, person)), Sentence(first))
-        yield _shuffled(random, ending, others, topic=(context, event), context=context)
+    habits = pretraining_world(setting.domain)
+    person = world.person(random)
+    role = random.choice(("place", "time"))
+    verbs = world.preference("verb", person.concept)
+    said, *drawn = (verbs.draw(random) for _ in range(4))
+    if len({said, *drawn}) < 4 or STATIVE_VERBS.intersection(drawn):
+        return
+    (usual, unusual), (_, elsewhere), (rivals, _) = (
+        _split_by_habit(habits, role, verb, _LESS_USUAL) for verb in drawn
+    )
+    right = [value for value in usual if value in elsewhere]
+    wrong = [value for value in rivals if value in unusual and value in elsewhere]
+    if not right or not wrong:
+        return
+    first = world.event(random, person, place=0.6, time=0.6, negated=0.0, verb=said)
+    event, other = (
+        world.event(random, person, place=0.0, time=0.0, negated=0.0, verb=verb)
+        for verb in drawn[:2]
+    )
+    values = [random.choice(right), random.choice(wrong)]
+    if random.random() < _SURPRISING:
+        values.reverse()
+    ending, *others = _with(event, role, values) + _with(other, role, values)
+    context = (Sentence(world.fact(random, person)), Sentence(first))
+    yield _shuffled(random, ending, others, topic=(context, event), context=context)
 
 
-def _cosmosqa(setting: Setting, random: Random) -> Iterator[_Choice]:
+def _cosmosqa(setting: Setting, world: World, random: Random) -> Iterator[_Choice]:
     """Yield texts of facts and events with a question that names a person by occupation; wrong
     answers come from the text and from outside it."""
-    world = setting.world()
-    while True:
-        events = [
-            world.event(random, world.person(random), place=0.85, time=0.75, negated=0.0, front=0.3)
-            for _ in range(2)
-        ]
-        everyone = [name for event in events for name in persons(event)]
-        if len(set(everyone)) < len(everyone) or events[0].verb == events[1].verb:
-            continue
-        about = random.sample(events, 2)
-        jobs = random.sample(world.occupations, 2)
-        facts = [
-            Fact(event.subject, "occupation", job) for event, job in zip(about, jobs, strict=True)
-        ]
-        target = about[0]
-        roles = [role for role in question_roles(target) if role in ("place", "time")]
-        if not roles:
-            continue
-        role = random.choice(roles)
-        question = asked_about(random, replace(target, subject=Entity(jobs[0])), role)
-        right = getattr(target, role)
-        stated = dict.fromkeys(getattr(event, role) for event in events)
-        inside = [value for value in stated if value not in (None, right)]
-        outside = [
-            value for value in vocabulary(role, setting.domain) if value not in (*inside, right)
-        ]
-        wrong = _with(question, role, inside + random.sample(outside, 3 - len(inside)))
-        context = [Sentence(clause) for clause in (*facts, *events)]
-        random.shuffle(context)
-        topic = (tuple(context), question)
-        yield _shuffled(random, question, wrong, topic=topic, context=topic[0], role=role)
+    events = [
+        world.event(random, world.person(random), place=0.85, time=0.75, negated=0.0, front=0.3)
+        for _ in range(2)
+    ]
+    everyone = [name for event in events for name in persons(event)]
+    if len(set(everyone)) < len(everyone) or events[0].verb == events[1].verb:
+        return
+    about = random.sample(events, 2)
+    jobs = random.sample(world.occupations, 2)
+    facts = [Fact(event.subject, "occupation", job) for event, job in zip(about, jobs, strict=True)]
+    target = about[0]
+    roles = [role for role in question_roles(target) if role in ("place", "time")]
+    if not roles:
+        return
+    role = random.choice(roles)
+    question = asked_about(random, replace(target, subject=Entity(jobs[0])), role)
+    right = getattr(target, role)
+    stated = dict.fromkeys(getattr(event, role) for event in events)
+    inside = [value for value in stated if value not in (None, right)]
+    outside = [value for value in vocabulary(role, setting.domain) if value not in (*inside, right)]
+    wrong = _with(question, role, inside + random.sample(outside, 3 - len(inside)))
+    context = [Sentence(clause) for clause in (*facts, *events)]
+    random.shuffle(context)
+    topic = (tuple(context), question)
+    yield _shuffled(random, question, wrong, topic=topic, context=topic[0], role=role)
 
 
 def _commonsense_habit(random: Random, habits: World) -> _Choice | None:
@@ -206,14 +197,13 @@ def _commonsense_fact(random: Random, habits: World) -> _Choice:
     return _shuffled(random, fact, wrong, topic=(person.concept, attribute), role="value")
 
 
-def _commonsenseqa(setting: Setting, random: Random) -> Iterator[_Choice]:
+def _commonsenseqa(setting: Setting, world: World, random: Random) -> Iterator[_Choice]:
     """Yield questions about the pretraining world without a text; splits share no topic."""
     habits = pretraining_world(setting.domain)
-    while True:
-        draw = _commonsense_fact if random.random() < 0.4 else _commonsense_habit
-        item = draw(random, habits)
-        if item is not None:
-            yield item
+    draw = _commonsense_fact if random.random() < 0.4 else _commonsense_habit
+    item = draw(random, habits)
+    if item is not None:
+        yield item
 
 
 def _tell(item: _Choice, language: str, domain: str, identity: str) -> ChoiceExample:
@@ -231,6 +221,8 @@ def _tell(item: _Choice, language: str, domain: str, identity: str) -> ChoiceExa
     )
 
 
-HELLASWAG = Maker(_hellaswag, _tell)
-COSMOSQA = Maker(_cosmosqa, _tell)
-COMMONSENSEQA = Maker(_commonsenseqa, _tell)
+MAKERS = {
+    "hellaswag": Maker(_hellaswag, _tell),
+    "cosmosqa": Maker(_cosmosqa, _tell),
+    "commonsenseqa": Maker(_commonsenseqa, _tell),
+}

@@ -14,36 +14,22 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from random import Random
 
-from xstilts_core.examples import PairExample
-from xstilts_core.mini.grammar import Sentence, passage
-from xstilts_core.mini.makers.maker import Item, Maker, Setting
+from xstilts_core.mini.grammar import Sentence
+from xstilts_core.mini.makers.maker import Maker, Pair, Setting, tell_pair
 from xstilts_core.mini.makers.variation import refronted
 from xstilts_core.mini.meaning import Entity, Event, Joined, persons
 from xstilts_core.mini.world import World
 
-_PAWS_LABELS = ("0", "1")
-_QQP_LABELS = ("different", "duplicate")
 _ROLES = ("subject", "object", "place", "time")
 _LINKS = ("and", "but", "")
 """Between two clauses; nothing makes two sentences of them."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Paraphrase(Item):
+class _Paraphrase(Pair):
     """Two passages and whether they mean the same; `profile` is how the pair was made."""
 
-    first: tuple[Sentence, ...]
-    second: tuple[Sentence, ...]
-    label: str
     profile: object
-
-    @property
-    def key(self) -> object:
-        return (self.first, self.second)
-
-    @property
-    def unit(self) -> object:
-        return self.first
 
 
 def _actor(random: Random, world: World, exclude: frozenset[str] = frozenset()) -> Entity:
@@ -124,42 +110,30 @@ def _paws_couple(random: Random, world: World) -> Iterator[_Paraphrase]:
         )
 
 
-def _paws_candidates(setting: Setting, random: Random) -> Iterator[_Paraphrase]:
+def _paws(setting: Setting, world: World, random: Random) -> Iterator[_Paraphrase]:
     """Yield PAWS-X pairs; those of two persons in two clauses are the hardest, and the rarest."""
-    world = setting.world()
-    while True:
-        kinds = (_paws_single, _paws_company, _paws_couple)
-        yield from random.choices(kinds, (0.7, 0.2, 0.1))[0](random, world)
+    kinds = (_paws_single, _paws_company, _paws_couple)
+    return random.choices(kinds, (0.7, 0.2, 0.1))[0](random, world)
 
 
-def _qqp_candidates(setting: Setting, random: Random) -> Iterator[_Paraphrase]:
+def _qqp(setting: Setting, world: World, random: Random) -> Iterator[_Paraphrase]:
     """Yield pairs of posts whose question and remark change places; for one label the question
     swaps subject and object."""
-    world = setting.world()
-    while True:
-        event = _encounter(random, world, 0.8)
-        roles = [name for name in ("place", "time") if getattr(event, name) is not None]
-        remark = world.event(random, negated=0.15, every=0.0)
-        alike = persons(remark) & persons(event) or remark.verb == event.verb
-        if event.negated or not roles or alike:
-            continue
-        role, order = random.choice(roles), random.choice((1, -1))
-        first = (Sentence(remark), Sentence(event, role))[::order]
-        reworded = Sentence(refronted(random, remark, 0.4))
-        for asked, label in ((event, "duplicate"), (_turned(event), "different")):
-            second = (Sentence(asked, role), reworded)[::order]
-            yield _Paraphrase(first, second, label, (role, order))
+    event = _encounter(random, world, 0.8)
+    roles = [name for name in ("place", "time") if getattr(event, name) is not None]
+    remark = world.event(random, negated=0.15, every=0.0)
+    alike = persons(remark) & persons(event) or remark.verb == event.verb
+    if event.negated or not roles or alike:
+        return
+    role, order = random.choice(roles), random.choice((1, -1))
+    first = (Sentence(remark), Sentence(event, role))[::order]
+    reworded = Sentence(refronted(random, remark, 0.4))
+    for asked, label in ((event, "duplicate"), (_turned(event), "different")):
+        second = (Sentence(asked, role), reworded)[::order]
+        yield _Paraphrase(first, second, label, (role, order))
 
 
-def tell(item: _Paraphrase, language: str, domain: str, identity: str) -> PairExample:
-    """Return both passages in a language."""
-    return PairExample(
-        identity,
-        passage(item.first, language, domain),
-        passage(item.second, language, domain),
-        item.label,
-    )
-
-
-PAWSX = Maker(_paws_candidates, tell, _PAWS_LABELS)
-QQP = Maker(_qqp_candidates, tell, _QQP_LABELS)
+MAKERS = {
+    "pawsx": Maker(_paws, tell_pair, ("0", "1")),
+    "qqp": Maker(_qqp, tell_pair, ("different", "duplicate")),
+}

@@ -8,6 +8,7 @@ sentences have a second clause, about others, so that their length reveals littl
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from operator import attrgetter
 from random import Random
 
 from xstilts_core.errors import UsageError
@@ -38,14 +39,8 @@ class _Probe(Item):
     swap: float | None = None
     second: Meaning | None = None
     profile: object = None
-
-    @property
-    def key(self) -> object:
-        return (self.meaning, self.second, self.label)
-
-    @property
-    def unit(self) -> object:
-        return self.frame
+    key = property(attrgetter("meaning", "second", "label"))
+    unit = property(attrgetter("frame"))
 
 
 def _simple_event(random: Random, world: World, verb: str | None = None) -> Event:
@@ -66,67 +61,56 @@ def _joined(first: Event, second: Event | None) -> Meaning:
     return Joined(first, second) if second is not None else first
 
 
-def _negation(setting: Setting, random: Random) -> Iterator[_Probe]:
+def _negation(setting: Setting, world: World, random: Random) -> Iterator[_Probe]:
     """Yield the same sentence without and with "never"."""
-    world = setting.world()
-    while True:
-        event = _simple_event(random, world)
-        rest = _second_clause(random, world, event)
-        for label, negated in (("plain", False), ("negated", True)):
-            yield _Probe(_joined(replace(event, negated=negated), rest), label, (event, rest))
+    event = _simple_event(random, world)
+    rest = _second_clause(random, world, event)
+    for label, negated in (("plain", False), ("negated", True)):
+        yield _Probe(_joined(replace(event, negated=negated), rest), label, (event, rest))
 
 
-def _number(setting: Setting, random: Random) -> Iterator[_Probe]:
+def _number(setting: Setting, world: World, random: Random) -> Iterator[_Probe]:
     """Yield the same sentence with one object and with several."""
-    world = setting.world()
-    while True:
-        event = _simple_event(random, world)
-        if event.object is None or class_of(event.object.concept) not in ("thing", "animal"):
-            continue
-        rest = _second_clause(random, world, event)
-        thing = event.object
-        several = thing.number or int(world.preference("number", thing.concept).draw(random))
-        one, more = (
-            replace(event, object=replace(thing, number=count)) for count in (None, several)
-        )
-        yield _Probe(_joined(one, rest), "one", (one, rest))
-        yield _Probe(_joined(more, rest), "several", (one, rest))
+    event = _simple_event(random, world)
+    if event.object is None or class_of(event.object.concept) not in ("thing", "animal"):
+        return
+    rest = _second_clause(random, world, event)
+    thing = event.object
+    several = thing.number or int(world.preference("number", thing.concept).draw(random))
+    one, more = (replace(event, object=replace(thing, number=count)) for count in (None, several))
+    yield _Probe(_joined(one, rest), "one", (one, rest))
+    yield _Probe(_joined(more, rest), "several", (one, rest))
 
 
-def _word_order(setting: Setting, random: Random) -> Iterator[_Probe]:
+def _word_order(setting: Setting, world: World, random: Random) -> Iterator[_Probe]:
     """Yield the same sentence in the right order and with two neighbours swapped; every language
     has positions for a swap."""
-    world = setting.world()
-    while True:
-        event = world.event(random, place=1.0, time=0.7, front=0.0)
-        if event.place is None or (event.object is None and event.time is None):
-            continue
-        yield _Probe(event, "kept", event)
-        yield _Probe(event, "swapped", event, swap=random.random())
+    event = world.event(random, place=1.0, time=0.7, front=0.0)
+    if event.place is None or (event.object is None and event.time is None):
+        return
+    yield _Probe(event, "kept", event)
+    yield _Probe(event, "swapped", event, swap=random.random())
 
 
-def _word_content(setting: Setting, random: Random) -> Iterator[_Probe]:
+def _word_content(setting: Setting, world: World, random: Random) -> Iterator[_Probe]:
     """Yield frames that fit every verb, drawn for another verb, with one of the verbs."""
-    world, verbs = setting.world(), TASKS[setting.task].labels
-    while True:
-        frame = _simple_event(random, world, verb="dance")
-        rest = _second_clause(random, world, frame)
-        if rest is None or rest.verb not in verbs:
-            verb = random.choice(verbs)
-            yield _Probe(_joined(replace(frame, verb=verb), rest), verb, (frame, rest))
+    verbs = TASKS[setting.task].labels
+    frame = _simple_event(random, world, verb="dance")
+    rest = _second_clause(random, world, frame)
+    if rest is None or rest.verb not in verbs:
+        verb = random.choice(verbs)
+        yield _Probe(_joined(replace(frame, verb=verb), rest), verb, (frame, rest))
 
 
-def _translation(setting: Setting, random: Random) -> Iterator[_Probe]:
+def _translation(setting: Setting, world: World, random: Random) -> Iterator[_Probe]:
     """Yield a sentence paired with a refronted one, which may differ in place, time or number."""
-    world = setting.world()
-    while True:
-        event = world.event(random, place=0.8, time=0.8, every=0.0)
-        moved = refronted(random, event, chance=1.0)
-        changed = altered(random, world, moved)
-        if moved.front == event.front or changed is None or is_impossible(changed):
-            continue
-        for second, label in ((moved, "same"), (changed, "other")):
-            yield _Probe(event, label, event, second=second, profile=(event.front, moved.front))
+    event = world.event(random, place=0.8, time=0.8, every=0.0)
+    moved = refronted(random, event, chance=1.0)
+    changed = altered(random, world, moved)
+    if moved.front == event.front or changed is None or is_impossible(changed):
+        return
+    for second, label in ((moved, "same"), (changed, "other")):
+        yield _Probe(event, label, event, second=second, profile=(event.front, moved.front))
 
 
 def _swapped(tokens: tuple[Token, ...], share: float) -> tuple[Token, ...]:

@@ -6,15 +6,17 @@ have a rival of the right kind: one of the same subject with another predicate, 
 predicate with another subject ("Anna buys a bag, and Anna sells a cup." What does Anna buy?). Facts
 have both rivals, or one.
 
-The tasks differ in their world and in `_Style`. SQuAD: events, and lasting facts about persons.
-XQuAD: events only. MLQA: more clauses with fronted adjuncts. TyDiQA: facts (occupation, home,
-employer, age). A question of SQuAD 2.0 without an answer asks for what nobody is told to do, or has
-both of its halves in the context, but in no clause together.
+The tasks differ in their world and in their style (lexicon/shares.yaml). SQuAD: events, and lasting
+facts about persons. XQuAD: events only. MLQA: more clauses with fronted adjuncts. TyDiQA: facts
+(occupation, home, employer, age). A question of SQuAD 2.0 without an answer asks for what nobody is
+told to do, or has both of its halves in the context, but in no clause together.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from operator import attrgetter
 from random import Random
+from types import SimpleNamespace as Style
 
 from xstilts_core.examples import Answer, SpanExample
 from xstilts_core.mini.grammar import (
@@ -24,8 +26,9 @@ from xstilts_core.mini.grammar import (
     passage_with_spot,
     sentence_text,
 )
-from xstilts_core.mini.lexicon import STATIVE_VERBS, class_of
+from xstilts_core.mini.lexicon import STATIVE_VERBS, kind_of, read_yaml
 from xstilts_core.mini.makers.maker import Item, Maker, Setting
+from xstilts_core.mini.makers.variation import asked_about
 from xstilts_core.mini.meaning import (
     Entity,
     Event,
@@ -35,12 +38,11 @@ from xstilts_core.mini.meaning import (
     same_clause,
     unfronted,
 )
-from xstilts_core.mini.world import ATTRIBUTES, World, is_animal
+from xstilts_core.mini.world import ATTRIBUTES, World, drawn, is_animal
 
 Clause = Event | Fact
-_ASKED = {"object": 0.85, "place": 0.11, "time": 0.04}
-"""Role of an event -> how often it is asked for, before plots that do not fit are dropped. Subjects
-are never asked for: in English, only such questions lack "does", which does not transfer."""
+_SHARES = read_yaml("shares.yaml")["questions"]
+STYLES = {task: Style(**style) for task, style in _SHARES["styles"].items()}
 _UNTOLD = 0.7
 """Share of the unanswerable questions about events whose predicate is told of nobody; in the others
 both halves are in the context."""
@@ -52,46 +54,13 @@ _SAME = 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class _Style:
-    """Structure of a task's contexts.
-
-    others: range of the number of further clauses (TyDiQA: of further pairs of rivals). joined,
-    front, ask_facts, unanswerable: probabilities of joined clauses, fronted adjuncts, questions
-    about facts and unanswerable questions. first: probability that the answer's clause is the first
-    of its sentence. rival: probability that an answer about an event has a rival.
-    dropped: probability that a question leaves out a place or time which it does not ask for.
-    """
-
-    others: tuple[int, int]
-    joined: float = 0.9
-    front: float = 0.2
-    ask_facts: float = 0.0
-    unanswerable: float = 0.0
-    first: float = 0.45
-    rival: float = 0.2
-    dropped: float = 1.0
-
-
-STYLES = {
-    "squad_v1": _Style((1, 1), ask_facts=0.15),
-    "squad_v2": _Style((1, 1), ask_facts=0.25, unanswerable=1 / 3, rival=0.4),
-    "xquad": _Style((1, 1)),
-    "mlqa": _Style((1, 2), front=0.4, first=0.5),
-    "tydiqa": _Style((0, 1), joined=0.95, ask_facts=1.0, first=0.65),
-}
-
-
-@dataclass(frozen=True, slots=True)
 class Question(Item):
     """A context, a question and the chunk that answers it (None if it has no answer here)."""
 
     context: tuple[Sentence, ...]
     question: Sentence
     spot: Spot | None
-
-    @property
-    def key(self) -> object:
-        return (self.context, self.question)
+    key = property(attrgetter("context", "question"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +88,7 @@ def _new_subject(random: Random, world: World, known: set[str]) -> Entity:
             return subject
 
 
-def _new_event(random: Random, world: World, style: _Style, known: Sequence[Event]) -> Event:
+def _new_event(random: Random, world: World, style: Style, known: Sequence[Event]) -> Event:
     """Draw an event whose subject and verb are none of the known."""
     subject = _new_subject(random, world, {event.subject.concept for event in known})
     # To work somewhere is a fact as well.
@@ -154,8 +123,8 @@ def _concept(event: Event, role: str) -> str | None:
 
 def _question_word(event: Event) -> str:
     """Return what kind of object the event has: a name, an animal or a thing; "" without one."""
-    kind = class_of(event.object.concept) if event.object else ""
-    return {"name_f": "name", "name_m": "name", "mass": "thing"}.get(kind, kind)
+    kind = kind_of(event.object.concept) if event.object else ""
+    return "thing" if kind == "mass" else kind
 
 
 def _acts_on_itself(clause: Clause) -> bool:
@@ -179,9 +148,9 @@ def _fit(events: Sequence[Event], asked: str) -> bool:
     )
 
 
-def _event_plot(random: Random, world: World, style: _Style) -> _Plot | None:
+def _event_plot(random: Random, world: World, style: Style) -> _Plot | None:
     """Draw a plot of events; None if they do not fit together."""
-    (asked,) = random.choices(tuple(_ASKED), tuple(_ASKED.values()))
+    asked = drawn(random, _SHARES["asked"])
     answer = _new_event(random, world, style, [])
     if getattr(answer, asked) is None or answer.front == asked:
         return None
@@ -207,7 +176,7 @@ def _event_plot(random: Random, world: World, style: _Style) -> _Plot | None:
     return _Plot(groups, asked, others[0])
 
 
-def _fact_plot(random: Random, world: World, style: _Style) -> _Plot | None:
+def _fact_plot(random: Random, world: World, style: Style) -> _Plot | None:
     """Draw a plot of facts; None if a value repeats. The person has a fact in each pair of rivals,
     and another person has the attribute that is asked for."""
     asked, *attributes = random.sample(ATTRIBUTES, len(ATTRIBUTES))
@@ -225,7 +194,7 @@ def _fact_plot(random: Random, world: World, style: _Style) -> _Plot | None:
     return _Plot(tuple(groups), "value", groups[0][1]) if is_clear else None
 
 
-def _arrange(random: Random, plot: _Plot, style: _Style) -> tuple[Sentence, ...]:
+def _arrange(random: Random, plot: _Plot, style: Style) -> tuple[Sentence, ...]:
     """Arrange the groups as sentences in any order. The second clause of a joined sentence has
     nothing fronted."""
     sentences: list[Sentence] = []
@@ -239,17 +208,15 @@ def _arrange(random: Random, plot: _Plot, style: _Style) -> tuple[Sentence, ...]
     return tuple(sentences)
 
 
-def _question(random: Random, plot: _Plot, style: _Style) -> Sentence:
+def _question(random: Random, plot: _Plot, style: Style) -> Sentence:
     """Return the question; details that are not needed are left out at random."""
     clause = plot.answer
     if isinstance(clause, Fact):
         return Sentence(clause, plot.asked)
-    for name in ("place", "time"):
-        if name != plot.asked and random.random() < style.dropped:
-            clause = replace(clause, **{name: None})
+    clause = asked_about(random, clause, plot.asked, style.dropped)
     if clause.object is not None and plot.asked != "object" and random.random() < 0.4:
         clause = replace(clause, object=replace(clause.object, adjective=None))
-    return Sentence(replace(clause, front=None), plot.asked)
+    return Sentence(clause, plot.asked)
 
 
 def _without_answer(plot: _Plot) -> _Plot | None:
@@ -270,7 +237,7 @@ def _without_answer(plot: _Plot) -> _Plot | None:
     return replace(plot, groups=groups)
 
 
-def _untold(random: Random, world: World, style: _Style, plot: _Plot) -> Sentence | None:
+def _untold(random: Random, world: World, style: Style, plot: _Plot) -> Sentence | None:
     """Return a question what the answer's subject does otherwise, of which the context tells
     nothing; None if what is drawn does not fit."""
     events = [clause for group in plot.groups for clause in group if isinstance(clause, Event)]
@@ -289,23 +256,22 @@ def _spot_of(context: tuple[Sentence, ...], clause: Clause, role: str) -> Spot:
     raise ValueError(f"{clause} is not told in the context")
 
 
-def candidates(setting: Setting, random: Random) -> Iterator[Question]:
-    """Yield endless contexts, each with one question."""
-    world, style = setting.world(), STYLES[setting.task]
-    while True:
-        draw = _fact_plot if random.random() < style.ask_facts else _event_plot
-        plot = draw(random, world, style)
-        if plot is None:
-            continue
-        question = _question(random, plot, style)
-        if random.random() >= style.unanswerable:
-            context = _arrange(random, plot, style)
-            yield Question(context, question, _spot_of(context, plot.answer, plot.asked))
-        elif plot.asked != "value" and random.random() < _UNTOLD:
-            if untold := _untold(random, world, style, plot):
-                yield Question(_arrange(random, plot, style), untold, None)
-        elif changed := _without_answer(plot):
-            yield Question(_arrange(random, changed, style), question, None)
+def _draw(setting: Setting, world: World, random: Random) -> Iterator[Question]:
+    """Yield a context with one question."""
+    style = STYLES[setting.task]
+    draw = _fact_plot if random.random() < style.ask_facts else _event_plot
+    plot = draw(random, world, style)
+    if plot is None:
+        return
+    question = _question(random, plot, style)
+    if random.random() >= style.unanswerable:
+        context = _arrange(random, plot, style)
+        yield Question(context, question, _spot_of(context, plot.answer, plot.asked))
+    elif plot.asked != "value" and random.random() < _UNTOLD:
+        if untold := _untold(random, world, style, plot):
+            yield Question(_arrange(random, plot, style), untold, None)
+    elif changed := _without_answer(plot):
+        yield Question(_arrange(random, changed, style), question, None)
 
 
 def tell(item: Question, language: str, domain: str, identity: str) -> SpanExample:
@@ -317,4 +283,4 @@ def tell(item: Question, language: str, domain: str, identity: str) -> SpanExamp
     return SpanExample(identity, question, context, (Answer(context[start:end], start),))
 
 
-MAKER = Maker(candidates, tell)
+MAKERS = dict.fromkeys(STYLES, Maker(_draw, tell))

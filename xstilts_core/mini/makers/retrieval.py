@@ -33,31 +33,26 @@ class _RetrievalItem(Item):
         return tuple(unfronted(clause) for clause in clauses(self.meaning))
 
 
-def _candidates(setting: Setting, random: Random) -> Iterator[_RetrievalItem]:
-    """Yield endless sentences."""
-    world = setting.world()
-    while True:
-        yield _RetrievalItem(_draw_meaning(random, world, setting.task))
-
-
-def _draw_meaning(random: Random, world: World, task: str) -> Meaning:
-    """Draw a sentence: Tatoeba's are single clauses, half of BUCC's are joined."""
-    if task == "tatoeba":
+def _draw(setting: Setting, world: World, random: Random) -> Iterator[_RetrievalItem]:
+    """Yield a sentence: Tatoeba's are single clauses, half of BUCC's are joined."""
+    if setting.task == "tatoeba":
         fact = random.random() < 0.1
-        return world.fact(random) if fact else world.event(random, place=0.7, time=0.7)
-    if random.random() < 0.5:
-        return world.event(random, place=0.85, time=0.75)
-    if random.random() < 0.7:
-        second = world.event(random, place=0.5, time=0.3, front=0.0)
+        meaning = world.fact(random) if fact else world.event(random, place=0.7, time=0.7)
+    elif random.random() < 0.5:
+        meaning = world.event(random, place=0.85, time=0.75)
     else:
-        second = world.fact(random)
-    return Joined(world.event(random, place=0.6, time=0.5), second)
+        event = random.random() < 0.7
+        second = (
+            world.event(random, place=0.5, time=0.3, front=0.0) if event else world.fact(random)
+        )
+        meaning = Joined(world.event(random, place=0.6, time=0.5), second)
+    yield _RetrievalItem(meaning)
 
 
 def draw_items(setting: Setting, gold: int, distractors: int) -> tuple[_RetrievalItem, ...]:
     """Return gold pairs, followed in BUCC by distractors for the English and for the other side."""
     random = setting.random()
-    stream = of_split(_candidates(setting, random), setting)
+    stream = of_split(_draw, setting, random)
     items = [next(stream) for _ in range(gold)]
     keys = {item.key for item in items}
     for side in ("english", "other"):

@@ -85,16 +85,15 @@ def _draw_fact(random: Random, world: World, surname: float) -> Fact:
     return world.fact(random, world.person(random, surname), random.choice(("city", "employer")))
 
 
-def _candidates(setting: Setting, random: Random) -> Iterator[_Tagged]:
-    """Yield endless sentences; those of a training split have no held-out lemma, and those of a
-    test of supertags mostly have one: a known word's category is easily remembered."""
-    world = setting.world()
-    kept_without = _FAMILIAR_SHARE if setting.held_out and setting.task == "ccg" else 1.0
-    while True:
-        sentence = _draw_sentence(random, world, setting.task)
-        is_new = not HELD_OUT_LEMMAS.isdisjoint(concepts_of(sentence.meaning))
-        if setting.held_out if is_new else random.random() < kept_without:
-            yield _Tagged(sentence, setting.task == "ccg" and random.random() < _OF_OBJECT)
+def _draw(setting: Setting, world: World, random: Random) -> Iterator[_Tagged]:
+    """Yield a sentence; those of a training split have no held-out lemma, and those of a test of
+    supertags mostly have one: a known word's category is easily remembered."""
+    is_ccg = setting.task == "ccg"
+    sentence = _draw_sentence(random, world, setting.task)
+    is_new = not HELD_OUT_LEMMAS.isdisjoint(concepts_of(sentence.meaning))
+    kept_without = _FAMILIAR_SHARE if setting.held_out and is_ccg else 1.0
+    if setting.held_out if is_new else random.random() < kept_without:
+        yield _Tagged(sentence, is_ccg and random.random() < _OF_OBJECT)
 
 
 def _maker(tags: Callable[[tuple[Token, ...], bool], tuple[str, ...]]) -> Maker:
@@ -106,7 +105,7 @@ def _maker(tags: Callable[[tuple[Token, ...], bool], tuple[str, ...]]) -> Maker:
             identity, tuple(token.text for token in tokens), tags(tokens, item.of_object)
         )
 
-    return Maker(_candidates, tell)
+    return Maker(_draw, tell)
 
 
 def supertags(tokens: tuple[Token, ...], of_object: bool = False) -> tuple[str, ...]:
@@ -215,6 +214,8 @@ def _tag_adjunct(
     _tag_noun_phrase(tokens, nouns, tags, "NP")
 
 
-UDPOS = _maker(lambda tokens, _: tuple(token.pos for token in tokens))
-PANX = _maker(lambda tokens, _: tuple(token.ner for token in tokens))
-CCG = _maker(supertags)
+MAKERS = {
+    "udpos": _maker(lambda tokens, _: tuple(token.pos for token in tokens)),
+    "panx": _maker(lambda tokens, _: tuple(token.ner for token in tokens)),
+    "ccg": _maker(supertags),
+}
