@@ -10,9 +10,7 @@ from functools import cache
 from xstilts_core.errors import UsageError, unknown
 from xstilts_core.mini.languages import Chunk, Language
 from xstilts_core.mini.lexicon import DOMAINS, LANGUAGES
-from xstilts_core.mini.meaning import Event, Fact, Joined, Meaning, Token, clauses
-
-__all__ = ["LANGUAGES", "detokenise", "phrase", "realise"]
+from xstilts_core.mini.meaning import Event, Fact, Joined, Meaning, Token
 
 ROLE_LETTERS = {
     "subject": "S",
@@ -84,12 +82,6 @@ def _capital(token: Token, language: str) -> Token:
     return replace(token, text=upper + token.text[1:])
 
 
-@cache
-def _mark(text: str, pos: str = "PUNCT") -> Chunk:
-    """Return a punctuation mark or an interjection, which has no role; nothing for no text."""
-    return (Token(text, pos),) if text else ()
-
-
 def realise(
     meaning: Meaning, language: str, ask: str | None = None, domain: str = "general"
 ) -> tuple[Token, ...]:
@@ -110,12 +102,11 @@ def realise(
         _check_role(meaning, ask, "ask")
     clause = _clause(grammar, meaning, ask)
     if domain == "chat":
-        end = _mark(rules.question_mark) if ask else ()
-        return _mark(rules.interjection, "INTJ") + _mark(rules.comma) + clause + end
-    clause = (_capital(clause[0], language), *clause[1:])
-    if ask is None:
-        return clause + _mark(rules.stop)
-    return _mark(rules.question_opening) + clause + _mark(rules.question_mark)
+        start, end = grammar.words(f"{rules.interjection}/INTJ {rules.comma}", "-", "PUNCT"), ""
+    else:
+        start, end = grammar.words(rules.question_opening if ask else "", "-", "PUNCT"), rules.stop
+        clause = (_capital(clause[0], language), *clause[1:])
+    return start + clause + grammar.words(rules.question_mark if ask else end, "-", "PUNCT")
 
 
 def phrase(meaning: Meaning, language: str, role: str) -> tuple[Token, ...]:
@@ -141,24 +132,17 @@ def detokenise(tokens: tuple[Token, ...], language: str) -> tuple[str, tuple[tup
     """
     if language not in LANGUAGES:
         raise unknown("language", language, LANGUAGES, "the embedded suite's grammar")
-    unspaced = language == "zh"
-    pieces: list[str] = []
-    spans = []
-    position = 0
-    previous: Token | None = None
+    text, spans, previous = "", [], None
     for token in tokens:
-        gap = ""
         if previous is not None:
-            if unspaced:
-                gap = "·" if token.ner == "I-PER" and previous.ner.endswith("-PER") else ""
+            if language == "zh":
+                text += "·" if token.ner == "I-PER" and previous.ner.endswith("-PER") else ""
             elif token.text not in _CLOSING and previous.text != "¿":
-                gap = " "
-        start = position + len(gap)
-        position = start + len(token.text)
-        pieces.append(gap + token.text)
-        spans.append((start, position))
+                text += " "
+        spans.append((len(text), len(text) + len(token.text)))
+        text += token.text
         previous = token
-    return "".join(pieces), tuple(spans)
+    return text, tuple(spans)
 
 
 def separator(language: str, domain: str) -> str:
@@ -186,11 +170,6 @@ def passage(sentences: tuple[Sentence, ...], language: str, domain: str = "gener
     )
 
 
-def chunk(meaning: Meaning, language: str, role: str) -> str:
-    """Return the text of one chunk alone, for short answers and choices."""
-    return detokenise(phrase(meaning, language, role), language)[0]
-
-
 def clause_tokens(tokens: tuple[Token, ...], meaning: Meaning) -> list[tuple[Token, ...]]:
     """Return the tokens of each clause; the second clause begins with the conjunction."""
     if not isinstance(meaning, Joined):
@@ -201,23 +180,6 @@ def clause_tokens(tokens: tuple[Token, ...], meaning: Meaning) -> list[tuple[Tok
     return [tokens[:cut], tokens[cut:]]
 
 
-def _chunk_indices(tokens: tuple[Token, ...], meaning: Meaning, spot: Spot) -> list[int]:
-    """Return the indices of the tokens of a spot in the tokens of its sentence."""
-    parts = clause_tokens(tokens, meaning)
-    start = len(parts[0]) if spot.clause else 0
-    indices = [
-        index
-        for index, token in enumerate(parts[spot.clause], start)
-        if token.role in ROLE_LETTERS[spot.role]
-    ]
-    if not indices or indices[-1] - indices[0] + 1 != len(indices):
-        raise ValueError(
-            f"no contiguous {spot.role} chunk of {clauses(meaning)[spot.clause]} in "
-            f"{' '.join(token.text for token in tokens)!r}"
-        )
-    return indices
-
-
 def passage_with_spot(
     sentences: tuple[Sentence, ...], spot: Spot, language: str, domain: str = "general"
 ) -> tuple[str, int, int]:
@@ -226,6 +188,9 @@ def passage_with_spot(
     tokens = [tokens_of(sentence, language, domain) for sentence in sentences]
     texts, spans = zip(*(detokenise(words, language) for words in tokens), strict=True)
     offset = len(between.join([*texts[: spot.sentence], ""]))
-    indices = _chunk_indices(tokens[spot.sentence], sentences[spot.sentence].meaning, spot)
-    first, last = (spans[spot.sentence][index] for index in (indices[0], indices[-1]))
-    return between.join(texts), offset + first[0], offset + last[1]
+    # The role of every token, with the number of its clause.
+    parts = clause_tokens(tokens[spot.sentence], sentences[spot.sentence].meaning)
+    roles = [(number, token.role) for number, part in enumerate(parts) for token in part]
+    sought = [(spot.clause, letter) for letter in ROLE_LETTERS[spot.role]]
+    chunk = [span for span, role in zip(spans[spot.sentence], roles, strict=True) if role in sought]
+    return between.join(texts), offset + chunk[0][0], offset + chunk[-1][1]

@@ -12,13 +12,12 @@ from itertools import chain, pairwise
 from types import SimpleNamespace
 
 from xstilts_core.errors import UsageError, unknown
-from xstilts_core.mini.lexicon import ABSENT, class_of, entry, read_yaml
+from xstilts_core.mini.lexicon import ABSENT, VERB_CLASSES, class_of, entry, read_yaml
 from xstilts_core.mini.meaning import Entity, Event, Fact, Joined, Token
 
 Chunk = tuple[Token, ...]
 Features = frozenset[str]
 _NOUN_CLASSES = ("name_f", "name_m", "occupation", "animal", "thing", "mass", "indefinite")
-_VERB_CLASSES = ("verb_transitive", "verb_person", "verb_intransitive")
 _VALUES = {
     "occupation": ("occupation", "NOUN", ""),
     "city": ("city", "PROPN", "LOC"),
@@ -211,7 +210,7 @@ class Language:
     def _verb_group(self, verb: str, features: Features, prefix: str) -> dict[str, Chunk]:
         """Return the words before the verb, the verb, and the words after it. features: those of
         the subject, the question and the negation; prefix: that of the object."""
-        _check_class(verb, "verb", _VERB_CLASSES)
+        _check_class(verb, "verb", VERB_CLASSES)
         rules = self.rules
         form = self.cell(verb, _pick(rules.verbs, features))
         form = _pick(rules.prefixes, features) + self.before(prefix, form) + form

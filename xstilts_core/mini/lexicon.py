@@ -23,6 +23,7 @@ from xstilts_core.tasks import GENERAL, OTHER_DOMAINS
 _FOLDER = Path(__file__).with_name("lexicon")
 ABSENT = "-"
 DOMAINS = (GENERAL, *OTHER_DOMAINS)
+VERB_CLASSES = ("verb_transitive", "verb_person", "verb_intransitive")
 
 
 def read_yaml(name: str) -> dict[str, Any]:
@@ -66,17 +67,15 @@ def concepts(
     general, clinic or chat; None for all. seen: "open" for words that training may show, "held" for
     names reserved for development and test; None for all.
     """
-    conditions = {"class": class_name, "domain": domain, "seen": seen}
-    conditions = {column: value for column, value in conditions.items() if value is not None}
-    rows = inventory()
+    conditions, rows = {"class": class_name, "domain": domain, "seen": seen}, inventory()
     for column, value in conditions.items():
         legal = {row[column] for row in rows.values()}
-        if value not in legal:
+        if value is not None and value not in legal:
             raise unknown(column, value, legal, "concepts.tsv")
     return tuple(
         concept
         for concept, row in rows.items()
-        if all(row[column] == value for column, value in conditions.items())
+        if all(value in (None, row[column]) for column, value in conditions.items())
     )
 
 

@@ -89,38 +89,31 @@ def persons(meaning: Meaning) -> set[str]:
     """Return the concepts that act: subjects, persons of facts, and objects."""
     concepts = set()
     for clause in clauses(meaning):
-        if isinstance(clause, Fact):
-            concepts.add(clause.person.concept)
-            continue
-        concepts.add(clause.subject.concept)
-        if clause.object is not None:
-            concepts.add(clause.object.concept)
+        entities = (clause.person,) if isinstance(clause, Fact) else (clause.subject, clause.object)
+        concepts |= {entity.concept for entity in entities if entity is not None}
     return concepts
 
 
-def concepts_of(meaning: Meaning) -> set[str]:
+def concepts_of(meaning: Meaning) -> set[str | None]:
     """Return every noun, verb and adjective concept of a meaning (for held-out lemmas)."""
-    concepts = persons(meaning)
+    concepts: set[str | None] = {*persons(meaning)}
     for clause in clauses(meaning):
         if isinstance(clause, Fact):
             concepts.add(str(clause.value))
-            continue
-        concepts |= {clause.verb, clause.place or "", clause.time or ""}
-        entities = (clause.subject, clause.object)
-        concepts |= {entity.adjective or "" for entity in entities if entity is not None}
+        else:
+            entities = filter(None, (clause.subject, clause.object))
+            concepts |= {
+                clause.verb,
+                clause.place,
+                clause.time,
+                *(entity.adjective for entity in entities),
+            }
     return concepts
 
 
 def unfronted(clause: Event | Fact) -> Event | Fact:
     """Return the clause with nothing fronted."""
-    if isinstance(clause, Fact) or clause.front is None:
-        return clause
-    return replace(clause, front=None)
-
-
-def same_clause(first: Event | Fact, second: Event | Fact) -> bool:
-    """Return whether two clauses mean the same, whatever is fronted."""
-    return unfronted(first) == unfronted(second)
+    return replace(clause, front=None) if getattr(clause, "front", None) else clause
 
 
 def settled(event: Event) -> Event:

@@ -12,14 +12,18 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import accumulate
 from random import Random
+from types import SimpleNamespace
 
 from xstilts_core.mini import lexicon
-from xstilts_core.mini.lexicon import DOMAINS, GENERAL, class_of, concepts
+from xstilts_core.mini.lexicon import GENERAL, VERB_CLASSES, class_of, concepts
 from xstilts_core.mini.meaning import Attribute, Entity, Event, Fact, settled
 
-__all__ = ["DOMAINS"]
-
 ATTRIBUTES: tuple[Attribute, ...] = ("occupation", "city", "employer", "age")
+EVENTS = {
+    use: SimpleNamespace(**shares)
+    for use, shares in lexicon.read_yaml("shares.yaml")["events"].items()
+}
+"""Use of an event -> the probabilities of what it has."""
 _HELD_SHARE = 0.15
 """Share of held-out names, surnames, cities and organisations in a world with `held_out` set
 (dev and test splits)."""
@@ -30,7 +34,6 @@ _USUAL_SHARE = 0.8
 """Weight of a usual item (`lexicon.USUAL`), relative to all others together (1)."""
 _SHARP, _FLAT = (0.12, 0.03), (0.6, 0.10)
 """Dirichlet concentration, and share of the uniform mixture."""
-_VERB_CLASSES = ("verb_transitive", "verb_person", "verb_intransitive")
 
 
 def drawn(random: Random, weights: Mapping[str, float]) -> str:
@@ -49,23 +52,19 @@ def vocabulary(class_name: str, domain: str = GENERAL, held_out: bool = False) -
 
 def is_animal(entity: Entity) -> bool:
     """Return whether the entity is an animal, or the hypernym itself."""
-    return entity.concept == "animal" or class_of(entity.concept) == "animal"
+    return "animal" in (entity.concept, class_of(entity.concept))
 
 
 @dataclass(frozen=True, slots=True)
 class _Preference:
-    """A distribution over items; `weights` sum to 1 and `bounds` are their cumulative sums."""
+    """A distribution: item -> weight, which sum to 1; `bounds` are their cumulative sums."""
 
+    weights: dict[str, float]
     items: tuple[str, ...]
-    weights: tuple[float, ...]
     bounds: tuple[float, ...]
 
     def draw(self, random: Random) -> str:
         return self.items[min(bisect(self.bounds, random.random()), len(self.items) - 1)]
-
-    def probability(self, item: str) -> float:
-        """Return the probability of an item, 0 for an item that cannot occur."""
-        return self.weights[self.items.index(item)] if item in self.items else 0.0
 
 
 class World:
@@ -107,17 +106,17 @@ class World:
         seed, alpha = f"{self.seed}/{kind}/{key}", self.sharpness * lexicon.FLATTER[kind]
         gammas = [Random(f"{seed}/{item}").gammavariate(alpha, 1.0) for item in items]
         total = sum(gammas) or 1.0
-        raw = [
-            (gamma / total * (1 - self.uniform) + self.uniform / len(items))
+        raw = {
+            item: (gamma / total * (1 - self.uniform) + self.uniform / len(items))
             * self._prior.get(item, 1.0)
-            for gamma, item in zip(gammas, items, strict=True)
-        ]
+            for item, gamma in zip(items, gammas, strict=True)
+        }
         usual = lexicon.USUAL.get(kind, {}).get(key) if self.lasting else None
-        if usual in items:
-            raw[items.index(usual)] += _USUAL_SHARE
-        scale = sum(raw)
-        weights = tuple(value / scale for value in raw)
-        return _Preference(items, weights, tuple(accumulate(weights)))
+        if usual in raw:
+            raw[usual] += _USUAL_SHARE
+        scale = sum(raw.values())
+        weights = {item: value / scale for item, value in raw.items()}
+        return _Preference(weights, items, tuple(accumulate(weights.values())))
 
     def choices(self, kind: str, key: str) -> tuple[str, ...]:
         """Return the items that can occur in a distribution."""
@@ -151,7 +150,7 @@ class World:
         return tuple(item for item in items if rows[item]["domain"] in domains)
 
     def _verbs_of(self, subject: str) -> tuple[str, ...]:
-        verbs = [verb for name in _VERB_CLASSES for verb in vocabulary(name, self.domain)]
+        verbs = [verb for name in VERB_CLASSES for verb in vocabulary(name, self.domain)]
         verbs = [
             verb for verb in verbs if verb not in lexicon.OBJECTS or self.choices("object", verb)
         ]
@@ -178,15 +177,14 @@ class World:
                 full = random.random() < surname
                 return Entity(name, self.entity_name(random, "surname") if full else None)
 
-    def subject(
-        self, random: Random, persons: float = 0.6, every: float = 0.2, surname: float = 0.25
-    ) -> Entity:
-        """Draw a named person, someone of an occupation, or an animal (some with an adjective)."""
-        chance = random.random()
-        if chance < persons:
-            return self.person(random, surname)
-        quantifier = "every" if random.random() < every else "a"
-        if chance < persons + (1 - persons) * 0.6:
+    def subject(self, random: Random, use: str = "usual") -> Entity:
+        """Draw a named person, someone of an occupation, or an animal (some with an adjective), as
+        the subject of an event for this use."""
+        chance, share = random.random(), EVENTS[use]
+        if chance < share.persons:
+            return self.person(random, share.surname)
+        quantifier = "every" if random.random() < share.every else "a"
+        if chance < share.persons + (1 - share.persons) * 0.6:
             weights = [self._prior.get(item, 1.0) for item in self.occupations]
             return Entity(random.choices(self.occupations, weights)[0], quantifier=quantifier)
         animal, adjective = random.choice(self.animals), None
@@ -219,33 +217,28 @@ class World:
     def event(
         self,
         random: Random,
+        use: str = "usual",
         subject: Entity | None = None,
-        persons: float = 0.6,
-        place: float = 0.65,
-        time: float = 0.65,
-        negated: float = 0.12,
-        front: float = 0.25,
-        every: float = 0.2,
-        surname: float = 0.25,
         verb: str | None = None,
     ) -> Event:
-        """Draw an event; numbers are probabilities. `subject` and `verb` are drawn unless given."""
-        subject = subject or self.subject(random, persons, every, surname)
+        """Draw an event for a use (`EVENTS`). `subject` and `verb` are drawn unless given."""
+        share = EVENTS[use]
+        subject = subject or self.subject(random, use)
         verb = verb or self.preference("verb", subject.concept).draw(random)
         lasting = verb in lexicon.STATIVE_VERBS
         where = when = None
-        if random.random() < place and not lasting:
+        if random.random() < share.place and not lasting:
             where = self.place(random, verb, subject)
-        if random.random() < time and not lasting:
+        if random.random() < share.time and not lasting:
             when = self.preference("time", verb).draw(random)
-        never = random.random() < negated and subject.quantifier != "every"
+        never = random.random() < share.negated and subject.quantifier != "every"
         if never and when in lexicon.TIMES_WITHOUT_NEVER:
             when = None
-        fronted = random.choice(("place", "time")) if random.random() < front else None
+        fronted = random.choice(("place", "time")) if random.random() < share.front else None
         event = Event(
             subject=subject,
             verb=verb,
-            object=self.object(random, verb, subject, surname),
+            object=self.object(random, verb, subject, share.surname),
             place=where,
             time=when,
             negated=never,

@@ -12,7 +12,7 @@ from operator import attrgetter
 from random import Random
 
 from xstilts_core.examples import ChoiceExample
-from xstilts_core.mini.grammar import Sentence, chunk, passage
+from xstilts_core.mini.grammar import Sentence, detokenise, passage, phrase
 from xstilts_core.mini.lexicon import STATIVE_VERBS
 from xstilts_core.mini.makers.maker import Item, Maker, Setting
 from xstilts_core.mini.makers.variation import asked_about, question_roles
@@ -62,14 +62,13 @@ def _shuffled(
 ) -> _Choice:
     """Return an item with its options in random order; with a role, its question asks for it."""
     options = [right, *wrong]
-    order = list(range(len(options)))
-    random.shuffle(order)
+    random.shuffle(options)
     return _Choice(
         context=context,
         question=Sentence(right, role) if role else None,
-        options=tuple(options[index] for index in order),
+        options=tuple(options),
         role=role,
-        right=order.index(0),
+        right=options.index(right),
         topic=topic,
     )
 
@@ -83,10 +82,9 @@ def _split_by_habit(
     world: World, kind: str, key: str, unusual: float = _UNUSUAL
 ) -> tuple[list[str], list[str]]:
     """Return the typical and the unusual items of a distribution of the world."""
-    habit = world.preference(kind, key)
-    pairs = list(zip(habit.items, habit.weights, strict=True))
-    usual = [item for item, weight in pairs if weight >= _TYPICAL]
-    return usual, [item for item, weight in pairs if weight <= unusual]
+    weights = world.preference(kind, key).weights.items()
+    usual = [item for item, weight in weights if weight >= _TYPICAL]
+    return usual, [item for item, weight in weights if weight <= unusual]
 
 
 def _hellaswag(setting: Setting, world: World, random: Random) -> Iterator[_Choice]:
@@ -108,11 +106,8 @@ def _hellaswag(setting: Setting, world: World, random: Random) -> Iterator[_Choi
     wrong = [value for value in rivals if value in unusual and value in elsewhere]
     if not right or not wrong:
         return
-    first = world.event(random, person, place=0.6, time=0.6, negated=0.0, verb=said)
-    event, other = (
-        world.event(random, person, place=0.0, time=0.0, negated=0.0, verb=verb)
-        for verb in drawn[:2]
-    )
+    first = world.event(random, "hellaswag", person, said)
+    event, other = (world.event(random, "ending", person, verb) for verb in drawn[:2])
     values = [random.choice(right), random.choice(wrong)]
     if random.random() < _SURPRISING:
         values.reverse()
@@ -124,10 +119,7 @@ def _hellaswag(setting: Setting, world: World, random: Random) -> Iterator[_Choi
 def _cosmosqa(setting: Setting, world: World, random: Random) -> Iterator[_Choice]:
     """Yield texts of facts and events with a question that names a person by occupation; wrong
     answers come from the text and from outside it."""
-    events = [
-        world.event(random, world.person(random), place=0.85, time=0.75, negated=0.0, front=0.3)
-        for _ in range(2)
-    ]
+    events = [world.event(random, "cosmosqa", world.person(random)) for _ in range(2)]
     everyone = [name for event in events for name in persons(event)]
     if len(set(everyone)) < len(everyone) or events[0].verb == events[1].verb:
         return
@@ -153,11 +145,11 @@ def _cosmosqa(setting: Setting, world: World, random: Random) -> Iterator[_Choic
 
 def _commonsense_habit(random: Random, habits: World) -> _Choice | None:
     """Draw a question where or when something is usually done, or who usually does it."""
-    subject = habits.subject(random, persons=0.3, every=0.0, surname=0.0)
+    subject = habits.subject(random, "habit")
     role = random.choice(("place", "time", "subject"))
     if role == "subject":
         return _commonsense_subject(random, habits)
-    event = habits.event(random, subject, place=0.0, time=0.0, negated=0.0, surname=0.0)
+    event = habits.event(random, "habit", subject)
     usual, unusual = _split_by_habit(habits, role, event.verb)
     if event.verb in STATIVE_VERBS or not usual or len(unusual) < 4:
         return None
@@ -169,9 +161,9 @@ def _commonsense_habit(random: Random, habits: World) -> _Choice | None:
 def _commonsense_subject(random: Random, habits: World) -> _Choice | None:
     """Draw a question who usually does something."""
     worker = Entity(random.choice(habits.occupations))
-    event = habits.event(random, worker, place=0.0, time=0.0, negated=0.0, surname=0.0)
+    event = habits.event(random, "habit", worker)
     chances = {
-        person: habits.preference("verb", person).probability(event.verb)
+        person: habits.preference("verb", person).weights.get(event.verb, 0.0)
         for person in habits.occupations + habits.preference("name", "").items
     }
     usual = [person for person, chance in chances.items() if chance >= _TYPICAL_SUBJECT]
@@ -211,7 +203,8 @@ def _tell(item: _Choice, language: str, domain: str, identity: str) -> ChoiceExa
     if item.role is None:
         options = tuple(passage((Sentence(option),), language, domain) for option in item.options)
     else:
-        options = tuple(chunk(option, language, item.role) for option in item.options)
+        chunks = (phrase(option, language, item.role) for option in item.options)
+        options = tuple(detokenise(tokens, language)[0] for tokens in chunks)
     return ChoiceExample(
         id=identity,
         context=passage(item.context, language, domain),

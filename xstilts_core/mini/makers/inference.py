@@ -257,7 +257,7 @@ def _edited(random: Random, world: World, event: Event, rest: list[Clause]) -> E
         case "subject":
             return replace(event, subject=world.subject(random))
         case "verb":
-            return world.event(random, event.subject, place=0.5, time=0.5, negated=0.2)
+            return world.event(random, "other_verb", event.subject)
         case "job":
             facts = [clause for clause in rest if isinstance(clause, Fact)]
             jobs = [fact.value for fact in facts if fact.attribute == "occupation"]
@@ -343,7 +343,7 @@ def _premise_clauses(random: Random, world: World, shape: str) -> list[Clause] |
     if shape == "event":
         return [first]
     if shape == "fact and event":
-        return [fact, first] if not _share_job(fact, first) else None
+        return [fact, first] if fact.value != first.subject.concept else None
     if shape == "facts":
         attribute = fact.attribute if random.random() < 0.5 else None
         exclude = frozenset((fact.person.concept,))
@@ -354,14 +354,9 @@ def _premise_clauses(random: Random, world: World, shape: str) -> list[Clause] |
         return None
     if shape == "events":
         return [first, second]
-    is_clear = fact.person.concept not in persons(second)
-    clear = is_clear and not _share_job(fact, first) and not _share_job(fact, second)
-    return [fact, first, second] if clear else None
-
-
-def _share_job(fact: Fact, event: Event) -> bool:
-    """Return whether the event's subject is called by the occupation that the fact states."""
-    return fact.value == event.subject.concept
+    jobs = {first.subject.concept, second.subject.concept}
+    is_clear = fact.person.concept not in persons(second) and fact.value not in jobs
+    return [fact, first, second] if is_clear else None
 
 
 def _rival(random: Random, world: World, first: Event) -> Event | None:
@@ -369,12 +364,10 @@ def _rival(random: Random, world: World, first: Event) -> Event | None:
     second = _draw_event(random, world)
     if random.random() < 0.4:
         second = replace(second, verb=first.verb, object=first.object)
-        if second.object and first.object and class_of(first.object.concept) == "thing":
-            count = int(world.preference("number", first.object.concept).draw(random))
-            second = replace(second, object=replace(first.object, number=count))
+        if first.object and class_of(first.object.concept) == "thing":
+            second = added(random, world, second, "number")
         if random.random() < 0.7:
-            place = world.place(random, first.verb, second.subject)
-            second = replace(second, place=place)
+            second = added(random, world, second, "place")
         if not _is_sensible(world, second):
             return None
     clash = persons(first) & persons(second)
@@ -389,7 +382,7 @@ def _draw_event(random: Random, world: World) -> Event:
     chance = random.random()
     subject = SOMEONE if chance < 0.08 else world.subject(random) if chance < 0.94 else ANIMAL
     is_definite = subject.concept not in INDEFINITE and subject.quantifier == "a"
-    event = world.event(random, subject, place=0.5, time=0.5, negated=0.4 if is_definite else 0.0)
+    event = world.event(random, "premise" if is_definite else "premise_of_anyone", subject)
     goal = event.object
     if goal and class_of(goal.concept) in ("thing", "mass") and random.random() < 0.1:
         return replace(event, object=SOMETHING, negated=False)

@@ -40,13 +40,10 @@ def _actor(random: Random, world: World, exclude: frozenset[str] = frozenset()) 
     return Entity(random.choice(jobs))
 
 
-def _encounter(random: Random, world: World, adjuncts: float) -> Event:
-    """Draw what one person does to another, which also makes sense the other way round. adjuncts:
-    probability of a place, and of a time."""
+def _encounter(random: Random, world: World, use: str) -> Event:
+    """Draw what one person does to another, which also makes sense the other way round."""
     verb, subject = world.preference("person_verb", "").draw(random), _actor(random, world)
-    event = world.event(
-        random, subject, place=adjuncts, time=adjuncts, negated=0.1, front=0.0, verb=verb
-    )
+    event = world.event(random, use, subject, verb)
     return replace(event, object=_actor(random, world, frozenset((subject.concept,))))
 
 
@@ -65,7 +62,7 @@ def _told(clauses: Sequence[Event], link: str) -> tuple[Sentence, ...]:
 def _paws_single(random: Random, world: World) -> Iterator[_Paraphrase]:
     """Yield pairs of one clause: an adjunct moves for both labels, and for one label subject and
     object are swapped."""
-    first = refronted(random, _encounter(random, world, 0.7), 0.5)
+    first = refronted(random, _encounter(random, world, "pawsx"), 0.5)
     moved = refronted(random, first, 0.6)
     if moved.front == first.front:
         return
@@ -78,8 +75,8 @@ def _paws_company(random: Random, world: World) -> Iterator[_Paraphrase]:
     """Yield pairs of a clause beside one of an animal, which change places for both labels; for one
     label subject and object are swapped."""
     animal = Entity(random.choice(world.animals))
-    event = _encounter(random, world, 0.3)
-    other = world.event(random, animal, place=0.0, time=0.0, negated=0.0, front=0.0)
+    event = _encounter(random, world, "joined_pawsx")
+    other = world.event(random, "beside_pawsx", animal)
     if other.verb == event.verb or persons(other) & persons(event):
         return
     link, order = random.choice(_LINKS), random.choice((1, -1))
@@ -92,7 +89,7 @@ def _paws_company(random: Random, world: World) -> Iterator[_Paraphrase]:
 def _paws_couple(random: Random, world: World) -> Iterator[_Paraphrase]:
     """Yield pairs of two clauses of two persons each, which change places for both labels; for one
     label they swap their subjects, objects, places or times."""
-    couple = _encounter(random, world, 0.3), _encounter(random, world, 0.3)
+    couple = _encounter(random, world, "joined_pawsx"), _encounter(random, world, "joined_pawsx")
     left, right = couple
     if persons(left) & persons(right) or left.verb == right.verb or left.negated or right.negated:
         return
@@ -119,9 +116,9 @@ def _paws(setting: Setting, world: World, random: Random) -> Iterator[_Paraphras
 def _qqp(setting: Setting, world: World, random: Random) -> Iterator[_Paraphrase]:
     """Yield pairs of posts whose question and remark change places; for one label the question
     swaps subject and object."""
-    event = _encounter(random, world, 0.8)
+    event = _encounter(random, world, "qqp")
     roles = [name for name in ("place", "time") if getattr(event, name) is not None]
-    remark = world.event(random, negated=0.15, every=0.0)
+    remark = world.event(random, "remark_qqp")
     alike = persons(remark) & persons(event) or remark.verb == event.verb
     if event.negated or not roles or alike:
         return

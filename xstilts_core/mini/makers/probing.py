@@ -16,7 +16,7 @@ from xstilts_core.examples import PairExample
 from xstilts_core.mini.grammar import Sentence, detokenise, realise, sentence_text
 from xstilts_core.mini.lexicon import TIMES_WITHOUT_NEVER, class_of
 from xstilts_core.mini.makers.maker import Item, Maker, Setting
-from xstilts_core.mini.makers.variation import altered, is_impossible, refronted
+from xstilts_core.mini.makers.variation import added, altered, is_impossible, refronted, without
 from xstilts_core.mini.meaning import Event, Joined, Meaning, Token, persons
 from xstilts_core.mini.world import World
 from xstilts_core.tasks import TASKS
@@ -45,7 +45,7 @@ class _Probe(Item):
 
 def _simple_event(random: Random, world: World, verb: str | None = None) -> Event:
     """Draw an event that could also never happen."""
-    event = world.event(random, place=0.5, time=0.5, negated=0.0, front=0.0, every=0.0, verb=verb)
+    event = world.event(random, "probe", verb=verb)
     return replace(event, time=None) if event.time in TIMES_WITHOUT_NEVER else event
 
 
@@ -53,7 +53,7 @@ def _second_clause(random: Random, world: World, first: Event) -> Event | None:
     """Draw a clause about others, in half of the cases."""
     if random.random() >= _JOINED_SHARE:
         return None
-    second = world.event(random, place=0.4, time=0.4, negated=0.0, front=0.0)
+    second = world.event(random, "second_probe")
     return second if persons(first).isdisjoint(persons(second)) else None
 
 
@@ -75,17 +75,16 @@ def _number(setting: Setting, world: World, random: Random) -> Iterator[_Probe]:
     if event.object is None or class_of(event.object.concept) not in ("thing", "animal"):
         return
     rest = _second_clause(random, world, event)
-    thing = event.object
-    several = thing.number or int(world.preference("number", thing.concept).draw(random))
-    one, more = (replace(event, object=replace(thing, number=count)) for count in (None, several))
-    yield _Probe(_joined(one, rest), "one", (one, rest))
-    yield _Probe(_joined(more, rest), "several", (one, rest))
+    one = without(event, "number")
+    several = event if event.object.number else added(random, world, event, "number")
+    for told, label in ((one, "one"), (several, "several")):
+        yield _Probe(_joined(told, rest), label, (one, rest))
 
 
 def _word_order(setting: Setting, world: World, random: Random) -> Iterator[_Probe]:
     """Yield the same sentence in the right order and with two neighbours swapped; every language
     has positions for a swap."""
-    event = world.event(random, place=1.0, time=0.7, front=0.0)
+    event = world.event(random, setting.task)
     if event.place is None or (event.object is None and event.time is None):
         return
     yield _Probe(event, "kept", event)
@@ -104,7 +103,7 @@ def _word_content(setting: Setting, world: World, random: Random) -> Iterator[_P
 
 def _translation(setting: Setting, world: World, random: Random) -> Iterator[_Probe]:
     """Yield a sentence paired with a refronted one, which may differ in place, time or number."""
-    event = world.event(random, place=0.8, time=0.8, every=0.0)
+    event = world.event(random, setting.task)
     moved = refronted(random, event, chance=1.0)
     changed = altered(random, world, moved)
     if moved.front == event.front or changed is None or is_impossible(changed):

@@ -28,14 +28,13 @@ from xstilts_core.mini.grammar import (
 )
 from xstilts_core.mini.lexicon import STATIVE_VERBS, kind_of, read_yaml
 from xstilts_core.mini.makers.maker import Item, Maker, Setting
-from xstilts_core.mini.makers.variation import asked_about
+from xstilts_core.mini.makers.variation import added, asked_about
 from xstilts_core.mini.meaning import (
     Entity,
     Event,
     Fact,
     Joined,
     clauses,
-    same_clause,
     unfronted,
 )
 from xstilts_core.mini.world import ATTRIBUTES, World, drawn, is_animal
@@ -46,9 +45,6 @@ STYLES = {task: Style(**style) for task, style in _SHARES["styles"].items()}
 _UNTOLD = 0.7
 """Share of the unanswerable questions about events whose predicate is told of nobody; in the others
 both halves are in the context."""
-_PLACE, _TIME = 0.95, 0.95
-_SURNAME = 0.1
-"""Few surnames keep contexts short."""
 _SAME = 0.5
 """Probability that the rival with the same predicate has the same object, place or time too."""
 
@@ -83,7 +79,7 @@ class _Plot:
 def _new_subject(random: Random, world: World, known: set[str]) -> Entity:
     """Draw a person, by name or occupation, who is none of the known."""
     while True:
-        subject = world.subject(random, persons=0.75, every=0.0, surname=_SURNAME)
+        subject = world.subject(random, "subject_of_context")
         if not is_animal(subject) and subject.concept not in known:
             return subject
 
@@ -94,37 +90,18 @@ def _new_event(random: Random, world: World, style: Style, known: Sequence[Event
     # To work somewhere is a fact as well.
     verbs = {event.verb for event in known} | STATIVE_VERBS | {"work"}
     while True:
-        event = world.event(
-            random, subject, place=_PLACE, time=_TIME, negated=0.0, front=style.front
-        )
+        event = world.event(random, style.event, subject)
         if event.verb not in verbs:
             return event
 
 
 def _redrawn(random: Random, world: World, event: Event, role: str) -> Event:
     """Return the event with another draw of one role."""
-    value: Entity | str | None
     if role == "subject":
-        value = _new_subject(random, world, {event.subject.concept})
-    elif role == "place":
-        value = world.place(random, event.verb, event.subject)
-    elif role == "time":
-        value = world.preference("time", event.verb).draw(random)
-    else:
-        value = world.object(random, event.verb, event.subject)
-    return replace(event, **{role: value})
-
-
-def _concept(event: Event, role: str) -> str | None:
-    """Return the concept of one role."""
-    value = getattr(event, role)
-    return value.concept if isinstance(value, Entity) else value
-
-
-def _question_word(event: Event) -> str:
-    """Return what kind of object the event has: a name, an animal or a thing; "" without one."""
-    kind = kind_of(event.object.concept) if event.object else ""
-    return "thing" if kind == "mass" else kind
+        return replace(event, subject=_new_subject(random, world, {event.subject.concept}))
+    if role == "object":
+        return replace(event, object=world.object(random, event.verb, event.subject))
+    return added(random, world, event, role)
 
 
 def _acts_on_itself(clause: Clause) -> bool:
@@ -139,11 +116,15 @@ def _acts_on_itself(clause: Clause) -> bool:
 def _fit(events: Sequence[Event], asked: str) -> bool:
     """Return whether all have the asked role, in different words of one kind, and nobody acts on
     themselves."""
-    answers = {_concept(event, asked) for event in events}
+    if asked == "object":
+        goals = [event.object.concept for event in events if event.object]
+        kinds = {"thing" if kind_of(goal) == "mass" else kind_of(goal) for goal in goals}
+    else:
+        goals, kinds = [getattr(event, asked) for event in events], {asked}
     return (
-        None not in answers
-        and len(answers) == len(events)
-        and (asked != "object" or len(set(map(_question_word, events))) == 1)
+        None not in goals
+        and len(set(goals)) == len(events)
+        and len(kinds) == 1
         and not any(map(_acts_on_itself, events))
     )
 
@@ -249,11 +230,12 @@ def _untold(random: Random, world: World, style: Style, plot: _Plot) -> Sentence
 
 def _spot_of(context: tuple[Sentence, ...], clause: Clause, role: str) -> Spot:
     """Return the position of the clause's chunk in the context."""
-    for number, sentence in enumerate(context):
-        for position, stated in enumerate(clauses(sentence.meaning)):
-            if same_clause(stated, clause):
-                return Spot(number, position, role)
-    raise ValueError(f"{clause} is not told in the context")
+    return next(
+        Spot(number, position, role)
+        for number, sentence in enumerate(context)
+        for position, stated in enumerate(clauses(sentence.meaning))
+        if unfronted(stated) == unfronted(clause)
+    )
 
 
 def _draw(setting: Setting, world: World, random: Random) -> Iterator[Question]:

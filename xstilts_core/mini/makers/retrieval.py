@@ -37,15 +37,13 @@ def _draw(setting: Setting, world: World, random: Random) -> Iterator[_Retrieval
     """Yield a sentence: Tatoeba's are single clauses, half of BUCC's are joined."""
     if setting.task == "tatoeba":
         fact = random.random() < 0.1
-        meaning = world.fact(random) if fact else world.event(random, place=0.7, time=0.7)
+        meaning = world.fact(random) if fact else world.event(random, "tatoeba")
     elif random.random() < 0.5:
-        meaning = world.event(random, place=0.85, time=0.75)
+        meaning = world.event(random, "bucc")
     else:
         event = random.random() < 0.7
-        second = (
-            world.event(random, place=0.5, time=0.3, front=0.0) if event else world.fact(random)
-        )
-        meaning = Joined(world.event(random, place=0.6, time=0.5), second)
+        second = world.event(random, "second_bucc") if event else world.fact(random)
+        meaning = Joined(world.event(random, "first_bucc"), second)
     yield _RetrievalItem(meaning)
 
 

@@ -53,30 +53,27 @@ def _draw_sentence(random: Random, world: World, task: str) -> Sentence:
     chance = random.random()
     if task == "panx":
         if chance >= 0.7:
-            return Sentence(world.event(random, persons=0.8, surname=0.6))
+            return Sentence(world.event(random, "panx"))
         if chance < 0.4:
             return Sentence(_draw_fact(random, world, surname=0.6))
         first, second = _draw_fact(random, world, 0.5), _draw_fact(random, world, 0.5)
         if first.person.concept == second.person.concept:
-            second = world.event(random, persons=1.0)
+            second = world.event(random, "second_panx")
         return Sentence(Joined(first, second))
     if task == "ccg":
-        clause = world.event(random, place=0.8, time=0.7, front=0.4)
+        clause = world.event(random, "ccg")
         if chance < 0.5:
             return Sentence(clause)
-        return Sentence(Joined(clause, world.event(random, place=0.5, front=0.0)))
+        return Sentence(Joined(clause, world.event(random, "second_ccg")))
     if chance < 0.15:
-        event = world.event(random, negated=0.0, front=0.0)
+        event = world.event(random, "asked_udpos")
         roles = question_roles(event)
         return Sentence(event, random.choice(roles) if roles else None)
     if chance < 0.35:
         return Sentence(world.fact(random))
     if chance < 0.7:
         return Sentence(world.event(random))
-    if chance < 0.8:
-        second = world.fact(random)
-    else:
-        second = world.event(random, place=0.4, time=0.4, front=0.0)
+    second = world.fact(random) if chance < 0.8 else world.event(random, "second_udpos")
     return Sentence(Joined(world.event(random), second, random.choice(("and", "but"))))
 
 

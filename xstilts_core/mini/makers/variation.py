@@ -128,8 +128,8 @@ def altered(random: Random, world: World, event: Event) -> Event | None:
         return None
     way = random.choice(ways)
     if way == "place":
-        place = world.place(random, event.verb, event.subject)
-        return replace(event, place=place) if place != event.place else None
+        moved = added(random, world, event, "place")
+        return moved if moved != event else None
     if way == "number":
         others = [value for value in range(2, 8) if value != event.object.number]
     else:
