@@ -476,8 +476,7 @@ def test_worlds():
     peak = [max(world.preference("place", "find").weights.values()) for world in (sharp, flat)]
     assert peak[0] > peak[1]
     assert sum(sharp.preference("time", "run").weights.values()) == pytest.approx(1)
-    random = suite.Setting("xnli", "test", "general").random()
-    facts = {sharp.fact(random, Entity("Anna"), "city") for _ in range(5)}
+    facts = {sharp.fact(Entity("Anna"), "city") for _ in range(5)}
     assert len(facts) == 1
     assert persons(Joined(Event(Entity("dog"), "run"), Fact(Entity("Anna"), "age", 30))) == {
         "dog",
@@ -511,5 +510,5 @@ def test_errors_say_what_is_legal():
         suite.load("xnli", "test", "en", "clinc")
     with pytest.raises(UsageError, match="other side"):
         suite.load("tatoeba", "test", "en")
-    assert len(suite.load("anli_plus", "dev", "en")) == 3 * suite.DEV
+    assert len(suite.load("anli_plus", "dev", "en")) == 3 * suite.SIZES["anli"]["dev"]
     assert isinstance(suite.load("bucc2018", "dev", "zh")[0], SentenceExample)

@@ -34,7 +34,7 @@ from xstilts_core.mini.makers.variation import (
     refronted,
     without,
 )
-from xstilts_core.mini.meaning import Event, Joined, Meaning, Token, unfronted
+from xstilts_core.mini.meaning import Event, Joined, Meaning, Token, Tokens, unfronted
 from xstilts_core.mini.world import World, drawn, pretraining_world
 from xstilts_core.tasks.embedded_sizes import DOMAIN_SHARES, RESOURCE
 
@@ -104,52 +104,53 @@ def _pair(random: Random, languages: tuple[str, ...]) -> _CorpusDocument:
     language with a question and its answer in the other; or a sentence retold in its language."""
     first = second = _draw_language(random, languages)
     domain = drawn(random, DOMAIN_SHARES)
-    world = pretraining_world(domain)
+    world = pretraining_world(domain).drawing(random)
     kind = random.random()
     if kind < _RETOLD_SHARE:
         voice = _Voice(first, domain)
-        event = world.event(random, "translated")
-        return _CorpusDocument(first, voice.tell(event), voice.tell(_retold(random, world, event)))
+        event = world.event("translated")
+        return _CorpusDocument(first, voice.tell(event), voice.tell(_retold(world, event)))
     if "en" in languages and random.random() < 0.5:
         first = second = "en"
     while second == first:
         second = _draw_language(random, languages)
     left, right = _Voice(first, domain), _Voice(second, domain)
     if kind < _RETOLD_SHARE + _QUESTION_SHARE:
-        event = world.event(random, "asked", world.person(random))
+        event = world.event("asked", world.person())
         role = random.choice(question_roles(event))
         dialogue = (right.tell(event, role), right.answer(event, role))
         return _CorpusDocument(first, left.tell(event), right.between.join(dialogue))
-    meaning = _translated(random, world)
+    meaning = _translated(world)
     return _CorpusDocument(first, left.tell(meaning), right.tell(meaning))
 
 
-def _retold(random: Random, world: World, event: Event) -> Event:
+def _retold(world: World, event: Event) -> Event:
     """Return the event with another front, and often with a detail left out, added or changed, or
     denied."""
+    random = world.random
     way = random.choice(("same", "omitted", "added", "changed", "denied"))
     names, free = details(event), addable(world, event)
     if way == "omitted" and names:
         event = without(event, random.choice(names))
     elif way == "added" and free:
-        event = added(random, world, event, random.choice(free))
+        event = added(world, event, random.choice(free))
     elif way == "changed":
-        event = altered(random, world, event) or event
+        event = altered(world, event) or event
     elif way == "denied" and event.subject.quantifier != "every":
         event = replace(event, negated=not event.negated)
     event = replace(event, negated=event.negated and not is_impossible(event))
     return refronted(random, event, 0.5)
 
 
-def _translated(random: Random, world: World) -> Meaning:
+def _translated(world: World) -> Meaning:
     """Draw a fact, an event, or two events in one sentence."""
-    chance = random.random()
+    chance = world.random.random()
     if chance < 0.2:
-        return world.fact(random)
-    event = world.event(random, "translated")
+        return world.fact()
+    event = world.event("translated")
     if chance > 1 - _JOINED_SHARE:
-        second = world.event(random, "second_translated")
-        return Joined(unfronted(event), second, random.choice(("and", "but")))
+        second = world.event("second_translated")
+        return Joined(unfronted(event), second, world.random.choice(("and", "but")))
     return event
 
 
@@ -212,7 +213,7 @@ class _SwitchingVoice(_Voice):
             return _draw_language(self.random, self.languages)
         return self.language
 
-    def clauses(self, sentence: Sentence, language: str) -> list[tuple[Token, ...]]:
+    def clauses(self, sentence: Sentence, language: str) -> list[Tokens]:
         """Return the sentence's clauses in a language."""
         return clause_tokens(tokens_of(sentence, language, self.domain), sentence.meaning)
 
@@ -231,43 +232,44 @@ class _SwitchingVoice(_Voice):
         return _Voice(language, self.domain).answer(event, role)
 
 
-def _chunk(clause: tuple[Token, ...], role: str) -> tuple[Token, ...]:
+def _chunk(clause: Tokens, role: str) -> Tokens:
     return tuple(token for token in clause if token.role == role)
 
 
 def _document(random: Random, domain: str, voice: _Voice) -> str:
     """Return a document of one to four sentences, mostly about one person: facts, events and joined
     clauses. Half of the documents also contain a question and its answer."""
-    world = pretraining_world(domain)
-    person = world.person(random)
+    world = pretraining_world(domain).drawing(random)
+    person = world.person()
     sentences = []
     for _ in range(random.randint(1, 3)):
         chance = random.random()
         if chance < _FACT_SHARE:
-            meaning: Meaning = world.fact(random, person)
+            meaning: Meaning = world.fact(person)
         elif chance < 0.65:
-            meaning = world.event(random, "told", person)
+            meaning = world.event("told", person)
         elif chance < 0.8:
-            first = world.event(random, "first_told", person)
+            first = world.event("first_told", person)
             link = "but" if random.random() < 0.25 else "and"
-            meaning = Joined(first, world.event(random, "second_told"), link)
+            meaning = Joined(first, world.event("second_told"), link)
         else:
-            meaning = world.event(random, "told")
+            meaning = world.event("told")
         sentence = voice.tell(meaning)
         if sentence not in sentences:
             sentences.append(sentence)
     if random.random() < _DIALOGUE_SHARE:
-        sentences = _dialogue(random, world, voice, sentences)
+        sentences = _dialogue(world, voice, sentences)
     return voice.between.join(sentences)
 
 
-def _dialogue(random: Random, world: World, voice: _Voice, sentences: list[str]) -> list[str]:
+def _dialogue(world: World, voice: _Voice, sentences: list[str]) -> list[str]:
     """Add an event, a question about it (or about a fact) and the short answer."""
-    person, before = world.person(random), sentences[:2]
+    random = world.random
+    person, before = world.person(), sentences[:2]
     if random.random() < 0.25:
-        fact = world.fact(random, person)
+        fact = world.fact(person)
         return [*before, voice.tell(fact, random.choice(("value", "person"))), voice.tell(fact)]
-    event = world.event(random, "asked", person)
+    event = world.event("asked", person)
     role = random.choice(question_roles(event))
     statement = voice.tell(event)
     before = [*before, statement] if random.random() < 0.5 else [statement, *before]
@@ -281,9 +283,9 @@ def spaced_sentences(languages: tuple[str, ...], seed: int, count: int) -> Itera
         random = Random(f"vocabulary/{seed}/{language}")
         for _ in range(count):
             domain = drawn(random, DOMAIN_SHARES)
-            world = pretraining_world(domain)
-            event, fact = world.event(random), world.fact(random)
-            joined = Joined(event, world.event(random), random.choice(("and", "but")))
+            world = pretraining_world(domain).drawing(random)
+            event, fact = world.event(), world.fact()
+            joined = Joined(event, world.event(), random.choice(("and", "but")))
             questions = (Sentence(event, role) for role in question_roles(event))
             for sentence in (Sentence(joined), Sentence(fact), Sentence(fact, "value"), *questions):
                 tokens = tokens_of(sentence, language, domain)

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from functools import cache
 
 from xstilts_core.errors import UsageError, unknown
-from xstilts_core.mini.languages import Chunk, Language
+from xstilts_core.mini.languages import Language
 from xstilts_core.mini.lexicon import DOMAINS, LANGUAGES
-from xstilts_core.mini.meaning import Event, Fact, Joined, Meaning, Token
+from xstilts_core.mini.meaning import Event, Fact, Joined, Meaning, Token, Tokens
 
 ROLE_LETTERS = {
     "subject": "S",
@@ -29,6 +29,9 @@ class Sentence:
 
     meaning: Meaning
     ask: str | None = None
+
+
+Passage = tuple[Sentence, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +67,7 @@ def _check_role(meaning: Meaning, role: str, use: str) -> None:
         raise UsageError(f"{use} {role!r}: this Event has none (it has {present}): {meaning}")
 
 
-def _clause(language: Language, meaning: Meaning, ask: str | None) -> Chunk:
+def _clause(language: Language, meaning: Meaning, ask: str | None) -> Tokens:
     """Realise a meaning without its final punctuation."""
     if isinstance(meaning, Event):
         return language.event(meaning, ask)
@@ -84,7 +87,7 @@ def _capital(token: Token, language: str) -> Token:
 
 def realise(
     meaning: Meaning, language: str, ask: str | None = None, domain: str = "general"
-) -> tuple[Token, ...]:
+) -> Tokens:
     """Realise a meaning as a sentence with its final punctuation.
 
     ask: subject, object, place or time of an Event, or person or value of a Fact, makes a question
@@ -101,15 +104,17 @@ def realise(
     if ask is not None:
         _check_role(meaning, ask, "ask")
     clause = _clause(grammar, meaning, ask)
+    start: Tokens = ()
     if domain == "chat":
         start, end = grammar.words(f"{rules.interjection}/INTJ {rules.comma}", "-", "PUNCT"), ""
     else:
-        start, end = grammar.words(rules.question_opening if ask else "", "-", "PUNCT"), rules.stop
-        clause = (_capital(clause[0], language), *clause[1:])
+        end, clause = rules.stop, (_capital(clause[0], language), *clause[1:])
+        if ask is not None:
+            start = grammar.words(rules.question_opening, "-", "PUNCT")
     return start + clause + grammar.words(rules.question_mark if ask else end, "-", "PUNCT")
 
 
-def phrase(meaning: Meaning, language: str, role: str) -> tuple[Token, ...]:
+def phrase(meaning: Meaning, language: str, role: str) -> Tokens:
     """Return one chunk in the form that it has inside the statement, for short answers and choices.
 
     role: subject, object, place or time of an Event; person or value of a Fact.
@@ -125,7 +130,7 @@ def phrase(meaning: Meaning, language: str, role: str) -> tuple[Token, ...]:
     return grammar.adverbial(getattr(meaning, role), ROLE_LETTERS[role])
 
 
-def detokenise(tokens: tuple[Token, ...], language: str) -> tuple[str, tuple[tuple[int, int], ...]]:
+def detokenise(tokens: Tokens, language: str) -> tuple[str, tuple[tuple[int, int], ...]]:
     """Return the text in normal spelling, and the (start, end) characters of every token in it.
 
     Chinese has no spaces between words, and a dot between the parts of a foreign name.
@@ -153,24 +158,24 @@ def separator(language: str, domain: str) -> str:
     return "" if language == "zh" else " "
 
 
-def tokens_of(sentence: Sentence, language: str, domain: str = "general") -> tuple[Token, ...]:
+def tokens_of(sentence: Sentence, language: str, domain: str) -> Tokens:
     """Return the tokens of one sentence."""
     return realise(sentence.meaning, language, sentence.ask, domain)
 
 
-def sentence_text(sentence: Sentence, language: str, domain: str = "general") -> str:
+def sentence_text(sentence: Sentence, language: str, domain: str) -> str:
     """Return the text of one sentence."""
     return detokenise(tokens_of(sentence, language, domain), language)[0]
 
 
-def passage(sentences: tuple[Sentence, ...], language: str, domain: str = "general") -> str:
+def passage(sentences: Passage, language: str, domain: str) -> str:
     """Return the text of several sentences."""
     return separator(language, domain).join(
         sentence_text(sentence, language, domain) for sentence in sentences
     )
 
 
-def clause_tokens(tokens: tuple[Token, ...], meaning: Meaning) -> list[tuple[Token, ...]]:
+def clause_tokens(tokens: Tokens, meaning: Meaning) -> list[Tokens]:
     """Return the tokens of each clause; the second clause begins with the conjunction."""
     if not isinstance(meaning, Joined):
         return [tokens]
@@ -181,7 +186,7 @@ def clause_tokens(tokens: tuple[Token, ...], meaning: Meaning) -> list[tuple[Tok
 
 
 def passage_with_spot(
-    sentences: tuple[Sentence, ...], spot: Spot, language: str, domain: str = "general"
+    sentences: Passage, spot: Spot, language: str, domain: str
 ) -> tuple[str, int, int]:
     """Return the text of a passage and the character range [start, end) of one chunk in it."""
     between = separator(language, domain)

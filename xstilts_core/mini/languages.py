@@ -13,9 +13,8 @@ from types import SimpleNamespace
 
 from xstilts_core.errors import UsageError, unknown
 from xstilts_core.mini.lexicon import ABSENT, VERB_CLASSES, class_of, entry, read_yaml
-from xstilts_core.mini.meaning import Entity, Event, Fact, Joined, Token
+from xstilts_core.mini.meaning import Entity, Event, Fact, Joined, Token, Tokens
 
-Chunk = tuple[Token, ...]
 Features = frozenset[str]
 _NOUN_CLASSES = ("name_f", "name_m", "occupation", "animal", "thing", "mass", "indefinite")
 _VALUES = {
@@ -30,7 +29,7 @@ _WITH_CONCEPT = frozenset(("NOUN", "PROPN", "VERB", "ADJ", "ADV", "PRON", "NUM")
 
 def words(
     cell: str, role: str = "-", pos: str = "NOUN", concept: str | None = None, entity: str = ""
-) -> Chunk:
+) -> Tokens:
     """Return the tokens of a lexicon cell, or of text in the same notation; none of an empty cell.
 
     pos: part of speech of words that do not state their own. entity: PER, LOC or ORG makes the tags
@@ -81,8 +80,6 @@ class Language:
         self.question = cache(self._question)
         self.template = cache(self._template)
         self.words = cache(words)
-        self._order = tuple(self.rules.order.split())
-        self._question_order = tuple((self.rules.question_order or self.rules.order).split())
 
     # Lexicon
     def cell(self, concept: str, columns: str) -> str:
@@ -113,7 +110,7 @@ class Language:
         return frozenset(features)
 
     # Noun phrases
-    def _chunk(self, entity: Entity, verb: str = "") -> Chunk:
+    def _chunk(self, entity: Entity, verb: str = "") -> Tokens:
         """Return the entity as the object of a verb, or without a verb as a subject."""
         _check_class(entity.concept, "object" if verb else "subject", _NOUN_CLASSES)
         role, features = "O" if verb else "S", self.features(entity, verb)
@@ -126,11 +123,11 @@ class Language:
         adposition = words(_pick(self.rules.adpositions, features), role, "ADP")
         return phrase + adposition if self.rules.postpositions else adposition + phrase
 
-    def _subject(self, entity: Entity, *others: str) -> tuple[Chunk, Features]:
+    def _subject(self, entity: Entity, *others: str) -> tuple[Tokens, Features]:
         """Return the entity as a subject, and its features with the others."""
         return self.chunk(entity), self.features(entity, "", *others)
 
-    def name(self, entity: Entity, role: str, column: str) -> Chunk:
+    def name(self, entity: Entity, role: str, column: str) -> Tokens:
         """Return a person's name; the column is the form of its last word."""
         first_column = "" if entity.surname else column
         first = words(self.cell(entity.concept, first_column), role, "PROPN", entity.concept, "PER")
@@ -139,7 +136,7 @@ class Language:
         surname = self.cell(entity.surname, column)
         return (*first, Token(surname, "PROPN", "I-PER", role, entity.surname))
 
-    def noun_phrase(self, entity: Entity, role: str, features: Features) -> Chunk:
+    def noun_phrase(self, entity: Entity, role: str, features: Features) -> Tokens:
         """Return the phrase of any entity that is not a name. role: the letter of its tokens."""
         rules = self.rules
         noun = self.cell(entity.concept, _pick(rules.nouns, features))
@@ -153,7 +150,7 @@ class Language:
         order = _pick(rules.phrase, features).split()
         return self.fitted(tuple(chain.from_iterable(map(chunks.__getitem__, order))))
 
-    def adjective(self, adjective: str | None, role: str, features: Features) -> Chunk:
+    def adjective(self, adjective: str | None, role: str, features: Features) -> Tokens:
         """Return the adjective of a noun phrase; empty if it has none. "Old" may have a word of its
         own for people and animals."""
         if adjective is None:
@@ -175,7 +172,7 @@ class Language:
             raise UsageError(f"{what}: mass nouns, someone and something are not counted")
         return numbers[entity.number]
 
-    def fitted(self, tokens: Chunk) -> Chunk:
+    def fitted(self, tokens: Tokens) -> Tokens:
         """Return the tokens, in the form that they have before the first letter of the next."""
         fitted = list(tokens)
         for index, (token, following) in enumerate(pairwise(tokens)):
@@ -188,32 +185,34 @@ class Language:
         letters, form = self.rules.junctures.get(word, ("", ""))
         return form if following[0] in letters else word
 
-    def _adverbial(self, concept: str, role: str) -> Chunk:
+    def _adverbial(self, concept: str, role: str) -> Tokens:
         """Return a place (role P) or time (role T)."""
         _check_class(concept, "adverbial", ("place",) if role == "P" else ("time",))
         return words(self.cell(concept, "word"), role, "NOUN", concept)
 
     # Clauses
-    def question_word(self, event: Event, role: str) -> Chunk:
+    def question_word(self, event: Event, role: str) -> Tokens:
         """Return the question word for a role of the event."""
         if role in ("place", "time"):
             return self.words(self.rules.questions[role], role[0].upper())
         entity, verb = (event.subject, "") if role == "subject" else (event.object, event.verb)
         return self.question(role, self.features(entity, verb))
 
-    def _question(self, role: str, features: Features) -> Chunk:
+    def _question(self, role: str, features: Features) -> Tokens:
         """Return the question word for a subject or object with these features."""
         adposition = _pick(self.rules.adpositions, features)
         cell = _pick(self.rules.questions[role], features)
         return words(cell.format(adposition=adposition), role[0].upper())
 
-    def _verb_group(self, verb: str, features: Features, prefix: str) -> dict[str, Chunk]:
-        """Return the words before the verb, the verb, and the words after it. features: those of
-        the subject, the question and the negation; prefix: that of the object."""
+    def _verb_group(self, verb: str, features: Features, goal: Features) -> dict[str, Tokens]:
+        """Return the words before the verb, the verb, the words after it, and the auxiliary of a
+        question. features: those of the subject, the question and the negation; goal: those of an
+        object with a prefix."""
         _check_class(verb, "verb", VERB_CLASSES)
         rules = self.rules
         form = self.cell(verb, _pick(rules.verbs, features))
-        form = _pick(rules.prefixes, features) + self.before(prefix, form) + form
+        prefix = self.before(_pick(rules.object_prefixes, goal), form)
+        form = _pick(rules.prefixes, features) + prefix + form
         tokens = (
             *words(_pick(rules.before_verb, features), "V"),
             *words(form, "V", "VERB", verb),
@@ -224,20 +223,21 @@ class Language:
             "before_verb": tokens[:index],
             "verb": tokens[index : index + 1],
             "after_verb": tokens[index + 1 :],
+            "auxiliary": words(_pick(rules.auxiliaries, features), "V"),
         }
 
-    def event(self, event: Event, ask: str | None) -> Chunk:
+    def event(self, event: Event, ask: str | None) -> Tokens:
         """Return an event as a clause, without final punctuation."""
         rules, opens = self.rules, ask in self.rules.opening
         question = "asked" if ask == "subject" else "opening" if opens else "any"
         negation = "negated" if event.negated else "any"
         subject, features = self.subject(event.subject, question, negation)
-        prefix = ""
+        goal: Features = frozenset()
         if event.object and rules.object_prefixes:
             asked = "asked" if ask == "object" else "any"
-            prefix = _pick(rules.object_prefixes, self.features(event.object, event.verb, asked))
+            goal = self.features(event.object, event.verb, asked)
         chunks = {
-            **self.verb_group(event.verb, features, prefix),
+            **self.verb_group(event.verb, features, goal),
             "subject": subject,
             "negation": self.words(rules.never, "N", "ADV") if event.negated else (),
             "object": self.chunk(event.object, event.verb) if event.object else (),
@@ -250,16 +250,15 @@ class Language:
         else:
             first = ask if opens else ""
             chunks[ask] = self.question_word(event, ask)
-            chunks["auxiliary"] = self.words(_pick(rules.auxiliaries, features), "V")
-        lead: Chunk = ()
+        lead: Tokens = ()
         if first:
             lead, chunks[first] = chunks[first], ()
         if lead and ask is None and first in rules.commas:
             lead += self.words(rules.comma, pos="PUNCT")
-        order = self._question_order if opens else self._order
+        order = (opens and rules.question_order) or rules.order
         return lead + tuple(chain.from_iterable(map(chunks.__getitem__, order)))
 
-    def link(self, joined: Joined, second: Chunk) -> Chunk:
+    def link(self, joined: Joined, second: Tokens) -> Tokens:
         """Return the tokens between two clauses."""
         links, link = self.rules.links, joined.link
         subjects = {
@@ -270,7 +269,7 @@ class Language:
         return self.fitted((*self.words(same or links[link]), second[0]))[:-1]
 
     # Facts
-    def fact(self, fact: Fact, ask: str | None) -> Chunk:
+    def fact(self, fact: Fact, ask: str | None) -> Tokens:
         """Return a fact as a clause, without final punctuation."""
         rules, name, feminine = self.rules, fact.attribute, "f" in self.features(fact.person)
         value = self.value(fact, ask)
@@ -284,29 +283,31 @@ class Language:
             person, feminine = self.words(rules.who, "S"), False
         return self._filled(template, "-", feminine, {"{person}": person, "{value}": value})
 
-    def _filled(self, template: str, role: str, feminine: bool, chunks: dict[str, Chunk]) -> Chunk:
+    def _filled(
+        self, template: str, role: str, feminine: bool, chunks: dict[str, Tokens]
+    ) -> Tokens:
         """Return a template's tokens with the chunks in their places."""
         parts = self.template(template, role, feminine)
         return tuple(chain.from_iterable([chunks.get(part, part) for part in parts]))
 
-    def _template(self, template: str, role: str, feminine: bool) -> list[str | Chunk]:
+    def _template(self, template: str, role: str, feminine: bool) -> list[str | Tokens]:
         """Split a template into chunks and placeholders. "masculine|feminine" agrees with the
         person."""
-        parts: list[str | Chunk] = []
+        parts: list[str | Tokens] = []
         for item in template.split():
             text, _, tags = item.partition("/")
             text = text.split("|")[-1 if feminine else 0]
             parts.append(words(f"{text}/{tags}", role) if tags else item)
         return parts
 
-    def _value(self, fact: Fact, ask: str | None = None) -> Chunk:
+    def _value(self, fact: Fact, ask: str | None = None) -> Tokens:
         """Return the predicate of a fact, role O, after a check that its value fits."""
         attribute, value, rules = fact.attribute, str(fact.value), self.rules
         if attribute not in _VALUES:
             person = fact.person.concept
             raise unknown("attribute", attribute, _VALUES, f"the fact about {person!r}")
         features = self.features(fact.person)
-        name: Chunk = ()
+        name: Tokens = ()
         if kind := _VALUES[attribute]:
             legal, pos, entity = kind
             _check_class(value, attribute, (legal,))

@@ -22,6 +22,7 @@ from xstilts_core.tasks import GENERAL, OTHER_DOMAINS
 
 _FOLDER = Path(__file__).with_name("lexicon")
 ABSENT = "-"
+Table = Mapping[str, Mapping[str, str]]
 DOMAINS = (GENERAL, *OTHER_DOMAINS)
 VERB_CLASSES = ("verb_transitive", "verb_person", "verb_intransitive")
 
@@ -50,7 +51,7 @@ def _table(name: str) -> dict[str, dict[str, str]]:
     return table
 
 
-def inventory() -> Mapping[str, Mapping[str, str]]:
+def inventory() -> Table:
     """Return class, domain and `seen` of every concept, in the order of concepts.tsv. seen: "held"
     keeps a name out of pretraining and every training split, otherwise "open"."""
     return _table("concepts.tsv")
@@ -79,7 +80,7 @@ def concepts(
     )
 
 
-def _row(table: Mapping[str, Mapping[str, str]], concept: str, name: str) -> Mapping[str, str]:
+def _row(table: Table, concept: str, name: str) -> Mapping[str, str]:
     """Return a concept's row. Raise UsageError if the table lacks the concept."""
     if concept not in table:
         near = get_close_matches(str(concept), table, n=1)
@@ -101,7 +102,7 @@ def kind_of(concept: str) -> str:
 
 
 @cache
-def forms(language: str) -> Mapping[str, Mapping[str, str]]:
+def forms(language: str) -> Table:
     """Return a language's rows: concept -> column -> cell. Every concept has exactly one row."""
     if language not in LANGUAGES:
         raise unknown("language", language, LANGUAGES, "the embedded suite's lexicons")
@@ -165,11 +166,18 @@ ADJECTIVES: dict[str, tuple[str, ...]] = {}
 for _adjective, _nouns in _items("nouns").items():
     for _noun in _nouns:
         ADJECTIVES[_noun] = (*ADJECTIVES.get(_noun, ()), _adjective)
-USUAL: dict[str, dict[str, str]] = _TABLES["usual"]
+POSSIBLE = {
+    "object": OBJECTS,
+    "animal_object": ANIMAL_OBJECTS,
+    "place": PLACES,
+    "adjective": ADJECTIVES,
+}
+"""Kind of preference -> concept -> the items that it can have."""
+USUAL = _TABLES["usual"]
 EXCLUSIVE_TIMES = tuple(tuple(times.split()) for times in _TABLES["exclusive_times"])
 """Groups of mutually exclusive times, from which contradictions about time are made."""
 RELATED_VERBS = [set(verbs.split()) for verbs in _TABLES["related_verbs"]]
-FLATTER: dict[str, float] = _TABLES["flatter"]
+FLATTER = _TABLES["flatter"]
 ANIMAL_VERBS, ANIMAL_PLACES = _set("animal_verbs"), _set("animal_places")
 STATIVE_VERBS = _set("stative_verbs")
 """Verbs of lasting states, which have no place and no time."""

@@ -60,7 +60,8 @@ class Joined:
     link: Literal["and", "but"] = "and"
 
 
-Meaning = Event | Fact | Joined
+Clause = Event | Fact
+Meaning = Clause | Joined
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,10 @@ class Token:
     concept: str | None = None
 
 
-def clauses(meaning: Meaning) -> tuple[Event | Fact, ...]:
+Tokens = tuple[Token, ...]
+
+
+def clauses(meaning: Meaning) -> tuple[Clause, ...]:
     """Return the one or two clauses of a meaning."""
     return (meaning.first, meaning.second) if isinstance(meaning, Joined) else (meaning,)
 
@@ -111,7 +115,7 @@ def concepts_of(meaning: Meaning) -> set[str | None]:
     return concepts
 
 
-def unfronted(clause: Event | Fact) -> Event | Fact:
+def unfronted(clause: Clause) -> Clause:
     """Return the clause with nothing fronted."""
     return replace(clause, front=None) if getattr(clause, "front", None) else clause
 

@@ -22,14 +22,12 @@ from xstilts_core.mini.makers import (
     retrieval,
     tagging,
 )
-from xstilts_core.mini.makers.maker import Item, Maker, Setting
+from xstilts_core.mini.makers.maker import Item, Setting
 from xstilts_core.tasks import GENERAL, TASKS, VERSIONS
-from xstilts_core.tasks.embedded_sizes import DEV, RETRIEVAL, SIZES
-
-__all__ = ["DEV", "LANGUAGES", "PARTS", "RETRIEVAL", "SIZES", "load"]
+from xstilts_core.tasks.embedded_sizes import RETRIEVAL, SIZES
 
 _MODULES = (choices, inference, paraphrase, probing, questions, tagging)
-MAKERS: dict[str, Maker] = {task: maker for part in _MODULES for task, maker in part.MAKERS.items()}
+MAKERS = {task: maker for part in _MODULES for task, maker in part.MAKERS.items()}
 PARTS = {
     entry.name: entry.parts
     for entry in TASKS.values()

@@ -9,6 +9,7 @@ pretraining. Tasks use a flat world (0.6, 10 %), so that no answer can be guesse
 import functools
 from bisect import bisect
 from collections.abc import Iterable, Mapping
+from copy import copy
 from dataclasses import dataclass
 from itertools import accumulate
 from random import Random
@@ -63,13 +64,10 @@ class _Preference:
     items: tuple[str, ...]
     bounds: tuple[float, ...]
 
-    def draw(self, random: Random) -> str:
-        return self.items[min(bisect(self.bounds, random.random()), len(self.items) - 1)]
-
 
 class World:
-    """Preferences and facts, drawn lazily and reproducibly from `seed` (any text). Samplers take
-    the caller's `Random`.
+    """Preferences and facts, drawn lazily and reproducibly from `seed` (any text). Its samplers
+    need the random numbers of a caller: `drawing`.
 
     domain: adds concepts to the general ones. held_out: a share of the entities are held out (dev
     and test splits only). lasting: a sharp world, where facts about a person never change (the
@@ -92,6 +90,17 @@ class World:
         self._prior = {} if domain == GENERAL else dict.fromkeys(own, _DOMAIN_WEIGHT)
         self.preference = functools.cache(self._preference)
         self.lasting_value = functools.cache(self._lasting_value)
+
+    def drawing(self, random: Random) -> "World":
+        """Return the same world, whose samplers draw with these random numbers."""
+        world = copy(self)
+        world.random = random
+        return world
+
+    def draw(self, kind: str, key: str) -> str:
+        """Draw from a distribution of the world."""
+        habit = self.preference(kind, key)
+        return habit.items[min(bisect(habit.bounds, self.random.random()), len(habit.items) - 1)]
 
     def _preference(self, kind: str, key: str) -> _Preference:
         """Return the distribution `kind` of a concept: verb of a subject; object, place or time of
@@ -120,6 +129,9 @@ class World:
 
     def choices(self, kind: str, key: str) -> tuple[str, ...]:
         """Return the items that can occur in a distribution."""
+        if kind in lexicon.POSSIBLE:
+            default = lexicon.ANYWHERE if kind == "place" else ()
+            return self._only_known(lexicon.POSSIBLE[kind].get(key, default))
         match kind:
             case "verb":
                 return self._verbs_of(key)
@@ -127,17 +139,9 @@ class World:
                 excluded = lexicon.MEDICAL_VERBS | lexicon.STATIVE_VERBS
                 verbs = vocabulary("verb_person", self.domain)
                 return tuple(verb for verb in verbs if verb not in excluded)
-            case "object":
-                return self._only_known(lexicon.OBJECTS[key])
-            case "animal_object":
-                return self._only_known(lexicon.ANIMAL_OBJECTS[key])
-            case "place":
-                return self._only_known(lexicon.PLACES.get(key, lexicon.ANYWHERE))
             case "animal_place":
                 places = self.choices("place", key)
                 return tuple(place for place in places if place in lexicon.ANIMAL_PLACES)
-            case "adjective":
-                return self._only_known(lexicon.ADJECTIVES.get(key, ()))
             case "time":
                 return vocabulary("time", self.domain)
             case "number":
@@ -161,76 +165,73 @@ class World:
             return tuple(verb for verb in verbs if verb not in lexicon.MEDICAL_VERBS)
         return tuple(verbs)
 
-    def entity_name(self, random: Random, class_name: str) -> str:
+    def entity_name(self, class_name: str) -> str:
         """Draw a surname, city or organisation; with `held_out`, a share of them is held out."""
-        held_out = self.held_out and random.random() < _HELD_SHARE
-        return random.choice(vocabulary(class_name, held_out=held_out))
+        held_out = self.held_out and self.random.random() < _HELD_SHARE
+        return self.random.choice(vocabulary(class_name, held_out=held_out))
 
-    def person(
-        self, random: Random, surname: float = 0.25, exclude: frozenset[str] = frozenset()
-    ) -> Entity:
+    def person(self, surname: float = 0.25, exclude: frozenset[str] = frozenset()) -> Entity:
         """Draw a named person who is none of `exclude`. surname: probability of a surname."""
         while True:
-            kind = "held_name" if self.held_out and random.random() < _HELD_SHARE else "name"
-            name = self.preference(kind, "").draw(random)
+            kind = "held_name" if self.held_out and self.random.random() < _HELD_SHARE else "name"
+            name = self.draw(kind, "")
             if name not in exclude:
-                full = random.random() < surname
-                return Entity(name, self.entity_name(random, "surname") if full else None)
+                full = self.random.random() < surname
+                return Entity(name, self.entity_name("surname") if full else None)
 
-    def subject(self, random: Random, use: str = "usual") -> Entity:
+    def subject(self, use: str = "usual") -> Entity:
         """Draw a named person, someone of an occupation, or an animal (some with an adjective), as
         the subject of an event for this use."""
+        random = self.random
         chance, share = random.random(), EVENTS[use]
         if chance < share.persons:
-            return self.person(random, share.surname)
+            return self.person(share.surname)
         quantifier = "every" if random.random() < share.every else "a"
         if chance < share.persons + (1 - share.persons) * 0.6:
             weights = [self._prior.get(item, 1.0) for item in self.occupations]
             return Entity(random.choices(self.occupations, weights)[0], quantifier=quantifier)
         animal, adjective = random.choice(self.animals), None
         if quantifier == "a" and random.random() < 0.4:
-            adjective = self.preference("adjective", animal).draw(random)
+            adjective = self.draw("adjective", animal)
         return Entity(animal, quantifier=quantifier, adjective=adjective)
 
-    def object(
-        self, random: Random, verb: str, subject: Entity, surname: float = 0.25
-    ) -> Entity | None:
+    def object(self, verb: str, subject: Entity, surname: float = 0.25) -> Entity | None:
         """Draw the object of a verb: a thing, perhaps with a number (countable nouns only) and a
         fitting adjective; a named person other than the subject; or None for intransitive verbs."""
         verb_class = class_of(verb)
         if verb_class == "verb_intransitive":
             return None
         if verb_class == "verb_person":
-            return self.person(random, surname, frozenset((subject.concept,)))
+            return self.person(surname, frozenset((subject.concept,)))
         kind = "animal_object" if is_animal(subject) else "object"
-        noun, number, adjective = self.preference(kind, verb).draw(random), None, None
-        if class_of(noun) != "mass" and random.random() < 0.25:
-            number = int(self.preference("number", noun).draw(random))
-        if self.preference("adjective", noun).items and random.random() < 0.4:
-            adjective = self.preference("adjective", noun).draw(random)
+        noun, number, adjective = self.draw(kind, verb), None, None
+        if class_of(noun) != "mass" and self.random.random() < 0.25:
+            number = int(self.draw("number", noun))
+        if self.preference("adjective", noun).items and self.random.random() < 0.4:
+            adjective = self.draw("adjective", noun)
         return Entity(noun, number=number, adjective=adjective)
 
-    def place(self, random: Random, verb: str, subject: Entity) -> str:
+    def place(self, verb: str, subject: Entity) -> str:
         """Draw the place of an event."""
-        return self.preference("animal_place" if is_animal(subject) else "place", verb).draw(random)
+        return self.draw("animal_place" if is_animal(subject) else "place", verb)
 
     def event(
         self,
-        random: Random,
         use: str = "usual",
         subject: Entity | None = None,
         verb: str | None = None,
     ) -> Event:
         """Draw an event for a use (`EVENTS`). `subject` and `verb` are drawn unless given."""
+        random = self.random
         share = EVENTS[use]
-        subject = subject or self.subject(random, use)
-        verb = verb or self.preference("verb", subject.concept).draw(random)
+        subject = subject or self.subject(use)
+        verb = verb or self.draw("verb", subject.concept)
         lasting = verb in lexicon.STATIVE_VERBS
         where = when = None
         if random.random() < share.place and not lasting:
-            where = self.place(random, verb, subject)
+            where = self.place(verb, subject)
         if random.random() < share.time and not lasting:
-            when = self.preference("time", verb).draw(random)
+            when = self.draw("time", verb)
         never = random.random() < share.negated and subject.quantifier != "every"
         if never and when in lexicon.TIMES_WITHOUT_NEVER:
             when = None
@@ -238,7 +239,7 @@ class World:
         event = Event(
             subject=subject,
             verb=verb,
-            object=self.object(random, verb, subject, share.surname),
+            object=self.object(verb, subject, share.surname),
             place=where,
             time=when,
             negated=never,
@@ -246,22 +247,22 @@ class World:
         )
         return settled(event)
 
-    def value(self, random: Random, attribute: Attribute) -> str | int:
+    def value(self, attribute: Attribute) -> str | int:
         """Draw a value that the attribute can have in this world."""
         if attribute == "age":
-            return random.choice(_AGES)
+            return self.random.choice(_AGES)
         if attribute == "occupation":
-            return random.choice(vocabulary("occupation") if self.lasting else self.occupations)
-        return self.entity_name(random, "city" if attribute == "city" else "organisation")
+            return self.random.choice(
+                vocabulary("occupation") if self.lasting else self.occupations
+            )
+        return self.entity_name("city" if attribute == "city" else "organisation")
 
-    def fact(
-        self, random: Random, person: Entity | None = None, attribute: Attribute | None = None
-    ) -> Fact:
+    def fact(self, person: Entity | None = None, attribute: Attribute | None = None) -> Fact:
         """Draw a property of a person: a permanent one in a lasting world, otherwise a new one."""
-        person = person or self.person(random)
-        attribute = attribute or random.choice(ATTRIBUTES)
+        person = person or self.person()
+        attribute = attribute or self.random.choice(ATTRIBUTES)
         if not self.lasting:
-            return Fact(person, attribute, self.value(random, attribute))
+            return Fact(person, attribute, self.value(attribute))
         return Fact(person, attribute, self.lasting_value(person.concept, attribute))
 
     def _lasting_value(self, person: str, attribute: Attribute) -> str | int:

@@ -12,7 +12,7 @@ from operator import attrgetter
 from random import Random
 
 from xstilts_core.examples import ChoiceExample
-from xstilts_core.mini.grammar import Sentence, detokenise, passage, phrase
+from xstilts_core.mini.grammar import Passage, Sentence, detokenise, passage, phrase
 from xstilts_core.mini.lexicon import STATIVE_VERBS
 from xstilts_core.mini.makers.maker import Item, Maker, Setting
 from xstilts_core.mini.makers.variation import asked_about, question_roles
@@ -38,7 +38,7 @@ class _Choice(Item):
     topic: the subject of a question; all questions about it stay in one split.
     """
 
-    context: tuple[Sentence, ...]
+    context: Passage
     question: Sentence | None
     options: tuple[Meaning, ...]
     role: str | None
@@ -57,7 +57,7 @@ def _shuffled(
     wrong: Sequence[Meaning],
     *,
     topic: object,
-    context: tuple[Sentence, ...] = (),
+    context: Passage = (),
     role: str | None = None,
 ) -> _Choice:
     """Return an item with its options in random order; with a role, its question asks for it."""
@@ -87,16 +87,16 @@ def _split_by_habit(
     return usual, [item for item, weight in weights if weight <= unusual]
 
 
-def _hellaswag(setting: Setting, world: World, random: Random) -> Iterator[_Choice]:
+def _hellaswag(setting: Setting, world: World) -> Iterator[_Choice]:
     """Yield items that ask for the best ending. The context names a person and an action; endings
     cross two further actions with two places or times, of which one combination is usual in the
     pretraining world. The other place or time is usual for a third action, so that no part of an
     ending alone is a sign."""
+    random = world.random
     habits = pretraining_world(setting.domain)
-    person = world.person(random)
+    person = world.person()
     role = random.choice(("place", "time"))
-    verbs = world.preference("verb", person.concept)
-    said, *drawn = (verbs.draw(random) for _ in range(4))
+    said, *drawn = (world.draw("verb", person.concept) for _ in range(4))
     if len({said, *drawn}) < 4 or STATIVE_VERBS.intersection(drawn):
         return
     (usual, unusual), (_, elsewhere), (rivals, _) = (
@@ -106,20 +106,21 @@ def _hellaswag(setting: Setting, world: World, random: Random) -> Iterator[_Choi
     wrong = [value for value in rivals if value in unusual and value in elsewhere]
     if not right or not wrong:
         return
-    first = world.event(random, "hellaswag", person, said)
-    event, other = (world.event(random, "ending", person, verb) for verb in drawn[:2])
+    first = world.event("hellaswag", person, said)
+    event, other = (world.event("ending", person, verb) for verb in drawn[:2])
     values = [random.choice(right), random.choice(wrong)]
     if random.random() < _SURPRISING:
         values.reverse()
     ending, *others = _with(event, role, values) + _with(other, role, values)
-    context = (Sentence(world.fact(random, person)), Sentence(first))
+    context = (Sentence(world.fact(person)), Sentence(first))
     yield _shuffled(random, ending, others, topic=(context, event), context=context)
 
 
-def _cosmosqa(setting: Setting, world: World, random: Random) -> Iterator[_Choice]:
+def _cosmosqa(setting: Setting, world: World) -> Iterator[_Choice]:
     """Yield texts of facts and events with a question that names a person by occupation; wrong
     answers come from the text and from outside it."""
-    events = [world.event(random, "cosmosqa", world.person(random)) for _ in range(2)]
+    random = world.random
+    events = [world.event("cosmosqa", world.person()) for _ in range(2)]
     everyone = [name for event in events for name in persons(event)]
     if len(set(everyone)) < len(everyone) or events[0].verb == events[1].verb:
         return
@@ -143,13 +144,14 @@ def _cosmosqa(setting: Setting, world: World, random: Random) -> Iterator[_Choic
     yield _shuffled(random, question, wrong, topic=topic, context=topic[0], role=role)
 
 
-def _commonsense_habit(random: Random, habits: World) -> _Choice | None:
+def _commonsense_habit(habits: World) -> _Choice | None:
     """Draw a question where or when something is usually done, or who usually does it."""
-    subject = habits.subject(random, "habit")
+    random = habits.random
+    subject = habits.subject("habit")
     role = random.choice(("place", "time", "subject"))
     if role == "subject":
-        return _commonsense_subject(random, habits)
-    event = habits.event(random, "habit", subject)
+        return _commonsense_subject(habits)
+    event = habits.event("habit", subject)
     usual, unusual = _split_by_habit(habits, role, event.verb)
     if event.verb in STATIVE_VERBS or not usual or len(unusual) < 4:
         return None
@@ -158,10 +160,11 @@ def _commonsense_habit(random: Random, habits: World) -> _Choice | None:
     return _shuffled(random, right, wrong, topic=(event.verb, role), role=role)
 
 
-def _commonsense_subject(random: Random, habits: World) -> _Choice | None:
+def _commonsense_subject(habits: World) -> _Choice | None:
     """Draw a question who usually does something."""
+    random = habits.random
     worker = Entity(random.choice(habits.occupations))
-    event = habits.event(random, "habit", worker)
+    event = habits.event("habit", worker)
     chances = {
         person: habits.preference("verb", person).weights.get(event.verb, 0.0)
         for person in habits.occupations + habits.preference("name", "").items
@@ -177,23 +180,23 @@ def _commonsense_subject(random: Random, habits: World) -> _Choice | None:
     return _shuffled(random, options[0], options[1:], topic=(event.verb, right), role="subject")
 
 
-def _commonsense_fact(random: Random, habits: World) -> _Choice:
+def _commonsense_fact(habits: World) -> _Choice:
     """Draw a question about the city, employer, occupation or age of a well-known person."""
-    attribute = random.choice(ATTRIBUTES)
-    person = habits.person(random, surname=0.0)
-    fact = habits.fact(random, person, attribute)
+    attribute = habits.random.choice(ATTRIBUTES)
+    person = habits.person(surname=0.0)
+    fact = habits.fact(person, attribute)
     others: set[str | int] = set()
     while len(others) < 4:
-        others |= {habits.value(random, attribute)} - {fact.value}
+        others |= {habits.value(attribute)} - {fact.value}
     wrong = _with(fact, "value", sorted(others, key=str))
-    return _shuffled(random, fact, wrong, topic=(person.concept, attribute), role="value")
+    return _shuffled(habits.random, fact, wrong, topic=(person.concept, attribute), role="value")
 
 
-def _commonsenseqa(setting: Setting, world: World, random: Random) -> Iterator[_Choice]:
+def _commonsenseqa(setting: Setting, world: World) -> Iterator[_Choice]:
     """Yield questions about the pretraining world without a text; splits share no topic."""
-    habits = pretraining_world(setting.domain)
-    draw = _commonsense_fact if random.random() < 0.4 else _commonsense_habit
-    item = draw(random, habits)
+    habits = pretraining_world(setting.domain).drawing(world.random)
+    draw = _commonsense_fact if world.random.random() < 0.4 else _commonsense_habit
+    item = draw(habits)
     if item is not None:
         yield item
 

@@ -17,9 +17,8 @@ clause. ANLI always has rivals and is balanced in both.
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from random import Random
 
-from xstilts_core.mini.grammar import Sentence
+from xstilts_core.mini.grammar import Passage, Sentence
 from xstilts_core.mini.lexicon import (
     ANIMAL_OBJECTS,
     EXCLUSIVE_TIMES,
@@ -45,6 +44,7 @@ from xstilts_core.mini.makers.variation import (
     weakened,
 )
 from xstilts_core.mini.meaning import (
+    Clause,
     Entity,
     Event,
     Fact,
@@ -58,7 +58,6 @@ from xstilts_core.mini.world import World, drawn, is_animal
 
 LABELS = ("entailment", "neutral", "contradiction")
 
-Clause = Event | Fact
 
 _SHARES = read_yaml("shares.yaml")["inference"]
 _HYPOTHESES = 12
@@ -233,8 +232,9 @@ def _copied(event: Event, other: Event, role: str) -> Event | None:
     return replace(event, object=replace(event.object, number=other.object.number))
 
 
-def _edited(random: Random, world: World, event: Event, rest: list[Clause]) -> Event | None:
+def _edited(world: World, event: Event, rest: list[Clause]) -> Event | None:
     """Return the event after one random edit; None if it does not apply."""
+    random = world.random
     goal = event.object
     events = [clause for clause in rest if isinstance(clause, Event)]
     match drawn(random, _SHARES["edits"]):
@@ -249,15 +249,15 @@ def _edited(random: Random, world: World, event: Event, rest: list[Clause]) -> E
             return _copied(event, random.choice(events), role)
         case "add":
             ways = [way for way in addable(world, event) if way != "number"]
-            return added(random, world, event, random.choice(ways)) if ways else None
+            return added(world, event, random.choice(ways)) if ways else None
         case "alter":
-            return altered(random, world, event)
+            return altered(world, event)
         case "exchange" if goal and kind_of(goal.concept) == "name":
             return replace(event, subject=goal, object=event.subject)
         case "subject":
-            return replace(event, subject=world.subject(random))
+            return replace(event, subject=world.subject())
         case "verb":
-            return world.event(random, "other_verb", event.subject)
+            return world.event("other_verb", event.subject)
         case "job":
             facts = [clause for clause in rest if isinstance(clause, Fact)]
             jobs = [fact.value for fact in facts if fact.attribute == "occupation"]
@@ -284,21 +284,20 @@ def _is_sensible(world: World, event: Event) -> bool:
     return event.verb in world.preference("verb", subject.concept).items
 
 
-def _event_hypothesis(
-    random: Random, world: World, clause: Event, rest: list[Clause]
-) -> Event | None:
+def _event_hypothesis(world: World, clause: Event, rest: list[Clause]) -> Event | None:
     """Return a clause of the premise after up to three edits."""
     goal: Event | None = clause
-    for _ in range(random.choice((0, 1, 1, 2, 2, 3))):
-        goal = goal and _edited(random, world, goal, rest)
+    for _ in range(world.random.choice((0, 1, 1, 2, 2, 3))):
+        goal = goal and _edited(world, goal, rest)
     if goal is None or not _is_sensible(world, goal):
         return None
-    goal = refronted(random, settled(goal))
+    goal = refronted(world.random, settled(goal))
     return None if goal == clause else goal
 
 
-def _fact_hypothesis(random: Random, world: World, fact: Fact, rest: list[Clause]) -> Fact | None:
+def _fact_hypothesis(world: World, fact: Fact, rest: list[Clause]) -> Fact | None:
     """Return the fact about the person of another clause, with another's value, or unchanged."""
+    random = world.random
     facts = [clause for clause in rest if isinstance(clause, Fact)]
     chance = random.random()
     if chance < 0.4:
@@ -316,40 +315,34 @@ def _fact_hypothesis(random: Random, world: World, fact: Fact, rest: list[Clause
 # ---- premises
 
 
-def _draw_premise(random: Random, world: World, task: str) -> tuple[Sentence, ...]:
+def _draw_premise(world: World, task: str) -> Passage | None:
     """Draw a task's premise: SNLI: one event (a caption); MNLI and XNLI: one or two clauses, in one
-    sentence or two; ANLI: three clauses in two sentences, two of them events with rival
-    subjects."""
-    while True:
-        parts = _premise_clauses(random, world, drawn(random, _SHARES["shapes"][task]))
-        if parts is None:
-            continue
-        if len(parts) == 1:
-            return (Sentence(parts[0]),)
+    sentence or two; ANLI: three clauses in two sentences, two of them events with rival subjects.
+    Return None if the draw fails."""
+    parts = _premise_clauses(world, drawn(world.random, _SHARES["shapes"][task]))
+    if parts and (len(parts) > 2 or (len(parts) == 2 and world.random.random() < 0.5)):
         *before, first, second = parts
-        if before or random.random() < 0.5:
-            link = "but" if random.random() < 0.3 else "and"
-            last = Sentence(Joined(unfronted(first), unfronted(second), link))
-            return (*map(Sentence, before), last)
-        return tuple(map(Sentence, parts))
+        link = "but" if world.random.random() < 0.3 else "and"
+        parts = (*before, Joined(unfronted(first), unfronted(second), link))
+    return parts and tuple(map(Sentence, parts))
 
 
-def _premise_clauses(random: Random, world: World, shape: str) -> list[Clause] | None:
+def _premise_clauses(world: World, shape: str) -> list[Clause] | None:
     """Draw the clauses of a kind of premise, about different persons except for a person's own
     fact; None if the draw fails."""
-    first = _draw_event(random, world)
+    first = _draw_event(world)
     person = first.subject if kind_of(first.subject.concept) == "name" else None
-    fact = world.fact(random, person)
+    fact = world.fact(person)
     if shape == "event":
         return [first]
     if shape == "fact and event":
         return [fact, first] if fact.value != first.subject.concept else None
     if shape == "facts":
-        attribute = fact.attribute if random.random() < 0.5 else None
+        attribute = fact.attribute if world.random.random() < 0.5 else None
         exclude = frozenset((fact.person.concept,))
-        other = world.fact(random, world.person(random, exclude=exclude), attribute)
+        other = world.fact(world.person(exclude=exclude), attribute)
         return [fact, other] if fact.value != other.value else None
-    second = _rival(random, world, first)
+    second = _rival(world, first)
     if second is None or first.subject.concept in INDEFINITE:
         return None
     if shape == "events":
@@ -359,15 +352,15 @@ def _premise_clauses(random: Random, world: World, shape: str) -> list[Clause] |
     return [fact, first, second] if is_clear else None
 
 
-def _rival(random: Random, world: World, first: Event) -> Event | None:
+def _rival(world: World, first: Event) -> Event | None:
     """Draw an event with another subject, often with the first one's verb or object."""
-    second = _draw_event(random, world)
-    if random.random() < 0.4:
+    second = _draw_event(world)
+    if world.random.random() < 0.4:
         second = replace(second, verb=first.verb, object=first.object)
         if first.object and class_of(first.object.concept) == "thing":
-            second = added(random, world, second, "number")
-        if random.random() < 0.7:
-            second = added(random, world, second, "place")
+            second = added(world, second, "number")
+        if world.random.random() < 0.7:
+            second = added(world, second, "place")
         if not _is_sensible(world, second):
             return None
     clash = persons(first) & persons(second)
@@ -376,15 +369,15 @@ def _rival(random: Random, world: World, first: Event) -> Event | None:
     return None if clash else settled(second)
 
 
-def _draw_event(random: Random, world: World) -> Event:
+def _draw_event(world: World) -> Event:
     """Draw an event, sometimes negated, and occasionally with the subject "someone" or "an
     animal" or the object "something"."""
-    chance = random.random()
-    subject = SOMEONE if chance < 0.08 else world.subject(random) if chance < 0.94 else ANIMAL
+    chance = world.random.random()
+    subject = SOMEONE if chance < 0.08 else world.subject() if chance < 0.94 else ANIMAL
     is_definite = subject.concept not in INDEFINITE and subject.quantifier == "a"
-    event = world.event(random, "premise" if is_definite else "premise_of_anyone", subject)
+    event = world.event("premise" if is_definite else "premise_of_anyone", subject)
     goal = event.object
-    if goal and class_of(goal.concept) in ("thing", "mass") and random.random() < 0.1:
+    if goal and class_of(goal.concept) in ("thing", "mass") and world.random.random() < 0.1:
         return replace(event, object=SOMETHING, negated=False)
     return event
 
@@ -426,7 +419,7 @@ class _Inference(Pair):
         return (len(parts), structure, overlap if self.balance == "both" else length)
 
 
-def _clauses(sentences: tuple[Sentence, ...]) -> tuple[Clause, ...]:
+def _clauses(sentences: Passage) -> tuple[Clause, ...]:
     return tuple(clause for sentence in sentences for clause in clauses(sentence.meaning))
 
 
@@ -443,16 +436,18 @@ def _words(clause: Clause) -> Counter[str]:
     return Counter(filter(None, words))
 
 
-def _draw(setting: Setting, world: World, random: Random) -> Iterator[_Inference]:
+def _draw(setting: Setting, world: World) -> Iterator[_Inference]:
     """Yield a premise with hypotheses whose label can be decided."""
-    sentences = _draw_premise(random, world, setting.task)
+    sentences = _draw_premise(world, setting.task)
+    if sentences is None:
+        return
     premise = _clauses(sentences)
-    balance = drawn(random, _SHARES["balances"][setting.task])
+    balance = drawn(world.random, _SHARES["balances"][setting.task])
     for _ in range(_HYPOTHESES):
-        clause = random.choice(premise)
+        clause = world.random.choice(premise)
         rest = [other for other in premise if other is not clause]
         change = _event_hypothesis if isinstance(clause, Event) else _fact_hypothesis
-        goal = change(random, world, clause, rest)
+        goal = change(world, clause, rest)
         label = goal and relation(premise, goal)
         if label:
             yield _Inference(sentences, (Sentence(goal),), label, balance)

@@ -10,7 +10,7 @@ from random import Random
 from zlib import crc32
 
 from xstilts_core.examples import Example, PairExample
-from xstilts_core.mini.grammar import Sentence, passage
+from xstilts_core.mini.grammar import Passage, passage
 from xstilts_core.mini.world import World, task_world
 
 _SPLIT_BUCKETS = {"train": range(4), "dev": range(4, 6), "test": range(6, 8)}
@@ -33,23 +33,18 @@ class Setting:
         return self.split != "train"
 
     def world(self) -> World:
-        """Return the task's own flat world."""
-        return task_world(self.task, self.domain, self.held_out)
+        """Return the task's own flat world, with the random numbers of the split."""
+        return task_world(self.task, self.domain, self.held_out).drawing(self.random())
 
     def random(self) -> Random:
         return Random(f"{self.task}/{self.split}/{self.domain}")
 
 
 class Item:
-    """Meanings with a gold label, before any language. Items of makers with labels also have
-    `label` and `profile`."""
+    """Meanings with a gold label, before any language. `key` must not repeat in a split. Items of
+    makers with labels also have `label` and `profile`."""
 
     __slots__ = ()
-
-    @property
-    def key(self) -> object:
-        """What must not repeat in a split."""
-        raise NotImplementedError
 
     @property
     def unit(self) -> object:
@@ -61,8 +56,8 @@ class Item:
 class Pair(Item):
     """Two passages and their relation."""
 
-    first: tuple[Sentence, ...]
-    second: tuple[Sentence, ...]
+    first: Passage
+    second: Passage
     label: str
     key = property(attrgetter("first", "second"))
     unit = property(attrgetter("first"))
@@ -74,7 +69,7 @@ def tell_pair(item: Pair, language: str, domain: str, identity: str) -> PairExam
     return PairExample(identity, first, second, item.label)
 
 
-Draw = Callable[[Setting, World, Random], Iterator[Item]]
+Draw = Callable[[Setting, World], Iterator[Item]]
 """Yields the items of one attempt in the setting's world, perhaps none."""
 
 
@@ -92,19 +87,18 @@ class Maker:
 
     def items(self, setting: Setting, count: int) -> tuple[Item, ...]:
         """Draw `count` items of a split."""
-        random = setting.random()
-        stream = of_split(self.draw, setting, random)
+        world = setting.world()
+        stream = of_split(self.draw, setting, world)
         if self.labels:
-            stream = _balanced(stream, self.labels, random)
+            stream = _balanced(stream, self.labels, world.random)
         return tuple(islice(stream, count))
 
 
-def of_split(draw: Draw, setting: Setting, random: Random) -> Iterator[Item]:
+def of_split(draw: Draw, setting: Setting, world: World) -> Iterator[Item]:
     """Yield the items of endless draws that belong to the split, each key once."""
-    world, buckets = setting.world(), _SPLIT_BUCKETS[setting.split]
-    keys, misses = set(), 0
+    buckets, keys, misses = _SPLIT_BUCKETS[setting.split], set(), 0
     while True:
-        for item in draw(setting, world, random):
+        for item in draw(setting, world):
             misses += 1
             if misses > _MISSES:
                 where = f"{setting.task} {setting.split} ({setting.domain})"

@@ -12,9 +12,8 @@ subject and object.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from random import Random
 
-from xstilts_core.mini.grammar import Sentence
+from xstilts_core.mini.grammar import Passage, Sentence
 from xstilts_core.mini.makers.maker import Maker, Pair, Setting, tell_pair
 from xstilts_core.mini.makers.variation import refronted
 from xstilts_core.mini.meaning import Entity, Event, Joined, persons
@@ -32,19 +31,19 @@ class _Paraphrase(Pair):
     profile: object
 
 
-def _actor(random: Random, world: World, exclude: frozenset[str] = frozenset()) -> Entity:
+def _actor(world: World, exclude: frozenset[str] = frozenset()) -> Entity:
     """Draw a named person or someone of an occupation, who is none of `exclude`."""
-    if random.random() < 0.6:
-        return world.person(random, exclude=exclude)
+    if world.random.random() < 0.6:
+        return world.person(exclude=exclude)
     jobs = [job for job in world.occupations if job not in exclude]
-    return Entity(random.choice(jobs))
+    return Entity(world.random.choice(jobs))
 
 
-def _encounter(random: Random, world: World, use: str) -> Event:
+def _encounter(world: World, use: str) -> Event:
     """Draw what one person does to another, which also makes sense the other way round."""
-    verb, subject = world.preference("person_verb", "").draw(random), _actor(random, world)
-    event = world.event(random, use, subject, verb)
-    return replace(event, object=_actor(random, world, frozenset((subject.concept,))))
+    verb, subject = world.draw("person_verb", ""), _actor(world)
+    event = world.event(use, subject, verb)
+    return replace(event, object=_actor(world, frozenset((subject.concept,))))
 
 
 def _turned(event: Event) -> Event:
@@ -52,18 +51,18 @@ def _turned(event: Event) -> Event:
     return replace(event, subject=event.object, object=event.subject)
 
 
-def _told(clauses: Sequence[Event], link: str) -> tuple[Sentence, ...]:
+def _told(clauses: Sequence[Event], link: str) -> Passage:
     """Return two clauses as one sentence with a conjunction, or without one as two sentences."""
     if link == "":
-        return tuple(Sentence(clause) for clause in clauses)
+        return tuple(map(Sentence, clauses))
     return (Sentence(Joined(*clauses, link)),)
 
 
-def _paws_single(random: Random, world: World) -> Iterator[_Paraphrase]:
+def _paws_single(world: World) -> Iterator[_Paraphrase]:
     """Yield pairs of one clause: an adjunct moves for both labels, and for one label subject and
     object are swapped."""
-    first = refronted(random, _encounter(random, world, "pawsx"), 0.5)
-    moved = refronted(random, first, 0.6)
+    first = refronted(world.random, _encounter(world, "pawsx"), 0.5)
+    moved = refronted(world.random, first, 0.6)
     if moved.front == first.front:
         return
     profile = ("one clause", first.front, moved.front)
@@ -71,12 +70,13 @@ def _paws_single(random: Random, world: World) -> Iterator[_Paraphrase]:
         yield _Paraphrase((Sentence(first),), (Sentence(second),), label, profile)
 
 
-def _paws_company(random: Random, world: World) -> Iterator[_Paraphrase]:
+def _paws_company(world: World) -> Iterator[_Paraphrase]:
     """Yield pairs of a clause beside one of an animal, which change places for both labels; for one
     label subject and object are swapped."""
+    random = world.random
     animal = Entity(random.choice(world.animals))
-    event = _encounter(random, world, "joined_pawsx")
-    other = world.event(random, "beside_pawsx", animal)
+    event = _encounter(world, "joined_pawsx")
+    other = world.event("beside_pawsx", animal)
     if other.verb == event.verb or persons(other) & persons(event):
         return
     link, order = random.choice(_LINKS), random.choice((1, -1))
@@ -86,10 +86,11 @@ def _paws_company(random: Random, world: World) -> Iterator[_Paraphrase]:
         yield _Paraphrase(first, reordered, label, ("in company", link, order))
 
 
-def _paws_couple(random: Random, world: World) -> Iterator[_Paraphrase]:
+def _paws_couple(world: World) -> Iterator[_Paraphrase]:
     """Yield pairs of two clauses of two persons each, which change places for both labels; for one
     label they swap their subjects, objects, places or times."""
-    couple = _encounter(random, world, "joined_pawsx"), _encounter(random, world, "joined_pawsx")
+    random = world.random
+    couple = _encounter(world, "joined_pawsx"), _encounter(world, "joined_pawsx")
     left, right = couple
     if persons(left) & persons(right) or left.verb == right.verb or left.negated or right.negated:
         return
@@ -107,18 +108,19 @@ def _paws_couple(random: Random, world: World) -> Iterator[_Paraphrase]:
         )
 
 
-def _paws(setting: Setting, world: World, random: Random) -> Iterator[_Paraphrase]:
+def _paws(setting: Setting, world: World) -> Iterator[_Paraphrase]:
     """Yield PAWS-X pairs; those of two persons in two clauses are the hardest, and the rarest."""
     kinds = (_paws_single, _paws_company, _paws_couple)
-    return random.choices(kinds, (0.7, 0.2, 0.1))[0](random, world)
+    return world.random.choices(kinds, (0.7, 0.2, 0.1))[0](world)
 
 
-def _qqp(setting: Setting, world: World, random: Random) -> Iterator[_Paraphrase]:
+def _qqp(setting: Setting, world: World) -> Iterator[_Paraphrase]:
     """Yield pairs of posts whose question and remark change places; for one label the question
     swaps subject and object."""
-    event = _encounter(random, world, "qqp")
+    random = world.random
+    event = _encounter(world, "qqp")
     roles = [name for name in ("place", "time") if getattr(event, name) is not None]
-    remark = world.event(random, "remark_qqp")
+    remark = world.event("remark_qqp")
     alike = persons(remark) & persons(event) or remark.verb == event.verb
     if event.negated or not roles or alike:
         return

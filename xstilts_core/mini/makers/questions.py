@@ -20,6 +20,7 @@ from types import SimpleNamespace as Style
 
 from xstilts_core.examples import Answer, SpanExample
 from xstilts_core.mini.grammar import (
+    Passage,
     Sentence,
     Spot,
     passage,
@@ -29,17 +30,9 @@ from xstilts_core.mini.grammar import (
 from xstilts_core.mini.lexicon import STATIVE_VERBS, kind_of, read_yaml
 from xstilts_core.mini.makers.maker import Item, Maker, Setting
 from xstilts_core.mini.makers.variation import added, asked_about
-from xstilts_core.mini.meaning import (
-    Entity,
-    Event,
-    Fact,
-    Joined,
-    clauses,
-    unfronted,
-)
+from xstilts_core.mini.meaning import Clause, Entity, Event, Fact, Joined, clauses, unfronted
 from xstilts_core.mini.world import ATTRIBUTES, World, drawn, is_animal
 
-Clause = Event | Fact
 _SHARES = read_yaml("shares.yaml")["questions"]
 STYLES = {task: Style(**style) for task, style in _SHARES["styles"].items()}
 _UNTOLD = 0.7
@@ -53,7 +46,7 @@ _SAME = 0.5
 class Question(Item):
     """A context, a question and the chunk that answers it (None if it has no answer here)."""
 
-    context: tuple[Sentence, ...]
+    context: Passage
     question: Sentence
     spot: Spot | None
     key = property(attrgetter("context", "question"))
@@ -64,44 +57,44 @@ class _Plot:
     """What a context tells, and the role that is asked for.
 
     groups: the clauses of the context, the answer's first; a group's clauses tend to be joined.
-    other: a clause that has neither half of the question; None without one.
+    other: a clause that has neither half of the question.
     """
 
     groups: tuple[tuple[Clause, ...], ...]
     asked: str
-    other: Clause | None
+    other: Clause
 
     @property
     def answer(self) -> Clause:
         return self.groups[0][0]
 
 
-def _new_subject(random: Random, world: World, known: set[str]) -> Entity:
+def _new_subject(world: World, known: set[str]) -> Entity:
     """Draw a person, by name or occupation, who is none of the known."""
     while True:
-        subject = world.subject(random, "subject_of_context")
+        subject = world.subject("subject_of_context")
         if not is_animal(subject) and subject.concept not in known:
             return subject
 
 
-def _new_event(random: Random, world: World, style: Style, known: Sequence[Event]) -> Event:
+def _new_event(world: World, style: Style, known: Sequence[Event]) -> Event:
     """Draw an event whose subject and verb are none of the known."""
-    subject = _new_subject(random, world, {event.subject.concept for event in known})
+    subject = _new_subject(world, {event.subject.concept for event in known})
     # To work somewhere is a fact as well.
     verbs = {event.verb for event in known} | STATIVE_VERBS | {"work"}
     while True:
-        event = world.event(random, style.event, subject)
+        event = world.event(style.event, subject)
         if event.verb not in verbs:
             return event
 
 
-def _redrawn(random: Random, world: World, event: Event, role: str) -> Event:
+def _redrawn(world: World, event: Event, role: str) -> Event:
     """Return the event with another draw of one role."""
     if role == "subject":
-        return replace(event, subject=_new_subject(random, world, {event.subject.concept}))
+        return replace(event, subject=_new_subject(world, {event.subject.concept}))
     if role == "object":
-        return replace(event, object=world.object(random, event.verb, event.subject))
-    return added(random, world, event, role)
+        return replace(event, object=world.object(event.verb, event.subject))
+    return added(world, event, role)
 
 
 def _acts_on_itself(clause: Clause) -> bool:
@@ -129,26 +122,27 @@ def _fit(events: Sequence[Event], asked: str) -> bool:
     )
 
 
-def _event_plot(random: Random, world: World, style: Style) -> _Plot | None:
+def _event_plot(world: World, style: Style) -> _Plot | None:
     """Draw a plot of events; None if they do not fit together."""
+    random = world.random
     asked = drawn(random, _SHARES["asked"])
-    answer = _new_event(random, world, style, [])
+    answer = _new_event(world, style, [])
     if getattr(answer, asked) is None or answer.front == asked:
         return None
-    same_subject = _new_event(random, world, style, [answer])
+    same_subject = _new_event(world, style, [answer])
     if asked != "object":
-        same_subject = _redrawn(random, world, same_subject, asked)
+        same_subject = _redrawn(world, same_subject, asked)
     same_subject = replace(same_subject, subject=answer.subject)
-    same_predicate = _redrawn(random, world, answer, "subject")
+    same_predicate = _redrawn(world, answer, "subject")
     for role in ("object", "place", "time"):
         is_told = getattr(answer, role) is not None
         if role == asked or (is_told and random.random() > _SAME):
-            same_predicate = _redrawn(random, world, same_predicate, role)
+            same_predicate = _redrawn(world, same_predicate, role)
     told = [answer, same_subject, same_predicate]
     if not _fit(told, asked):
         return None
     for _ in range(random.randint(*style.others)):
-        told.append(_new_event(random, world, style, told))
+        told.append(_new_event(world, style, told))
     others = told[3:]
     (count,) = random.choices((0, 1), (1 - style.rival, style.rival))
     rivals = random.sample(told[1:3], count)
@@ -157,25 +151,25 @@ def _event_plot(random: Random, world: World, style: Style) -> _Plot | None:
     return _Plot(groups, asked, others[0])
 
 
-def _fact_plot(random: Random, world: World, style: Style) -> _Plot | None:
+def _fact_plot(world: World, style: Style) -> _Plot | None:
     """Draw a plot of facts; None if a value repeats. The person has a fact in each pair of rivals,
     and another person has the attribute that is asked for."""
-    asked, *attributes = random.sample(ATTRIBUTES, len(ATTRIBUTES))
+    asked, *attributes = world.random.sample(ATTRIBUTES, len(ATTRIBUTES))
     people: list[Entity] = []
-    pairs = 1 + random.randint(*style.others)
+    pairs = 1 + world.random.randint(*style.others)
     for _ in range(2 + pairs):
         known = frozenset(person.concept for person in people)
-        people.append(world.person(random, exclude=known))
+        people.append(world.person(exclude=known))
     person, partner, *rest = people
-    groups = [(world.fact(random, person, asked), world.fact(random, partner, attributes[-1]))]
+    groups = [(world.fact(person, asked), world.fact(partner, attributes[-1]))]
     for rival, attribute in zip(rest, attributes, strict=False):
-        groups.append((world.fact(random, rival, asked), world.fact(random, person, attribute)))
+        groups.append((world.fact(rival, asked), world.fact(person, attribute)))
     facts = [fact for group in groups for fact in group]
     is_clear = len({fact.value for fact in facts}) == len(facts)
     return _Plot(tuple(groups), "value", groups[0][1]) if is_clear else None
 
 
-def _arrange(random: Random, plot: _Plot, style: Style) -> tuple[Sentence, ...]:
+def _arrange(random: Random, plot: _Plot, style: Style) -> Passage:
     """Arrange the groups as sentences in any order. The second clause of a joined sentence has
     nothing fronted."""
     sentences: list[Sentence] = []
@@ -202,11 +196,9 @@ def _question(random: Random, plot: _Plot, style: Style) -> Sentence:
 
 def _without_answer(plot: _Plot) -> _Plot | None:
     """Return the plot in which the answer's clause has exchanged its subject with the other clause:
-    with the same words, no clause has both halves of the question. None if there is no other, or
+    with the same words, no clause has both halves of the question. None if
     somebody would act on themselves."""
     answer, other = plot.answer, plot.other
-    if other is None:
-        return None
     name = "person" if isinstance(answer, Fact) else "subject"
     changed = {
         answer: replace(answer, **{name: getattr(other, name)}),
@@ -218,17 +210,17 @@ def _without_answer(plot: _Plot) -> _Plot | None:
     return replace(plot, groups=groups)
 
 
-def _untold(random: Random, world: World, style: Style, plot: _Plot) -> Sentence | None:
+def _untold(world: World, style: Style, plot: _Plot) -> Sentence | None:
     """Return a question what the answer's subject does otherwise, of which the context tells
     nothing; None if what is drawn does not fit."""
     events = [clause for group in plot.groups for clause in group if isinstance(clause, Event)]
-    event = replace(_new_event(random, world, style, events), subject=events[0].subject)
+    event = replace(_new_event(world, style, events), subject=events[0].subject)
     if getattr(event, plot.asked) is None or _acts_on_itself(event):
         return None
-    return _question(random, replace(plot, groups=((event,),)), style)
+    return _question(world.random, replace(plot, groups=((event,),)), style)
 
 
-def _spot_of(context: tuple[Sentence, ...], clause: Clause, role: str) -> Spot:
+def _spot_of(context: Passage, clause: Clause, role: str) -> Spot:
     """Return the position of the clause's chunk in the context."""
     return next(
         Spot(number, position, role)
@@ -238,11 +230,12 @@ def _spot_of(context: tuple[Sentence, ...], clause: Clause, role: str) -> Spot:
     )
 
 
-def _draw(setting: Setting, world: World, random: Random) -> Iterator[Question]:
+def _draw(setting: Setting, world: World) -> Iterator[Question]:
     """Yield a context with one question."""
+    random = world.random
     style = STYLES[setting.task]
     draw = _fact_plot if random.random() < style.ask_facts else _event_plot
-    plot = draw(random, world, style)
+    plot = draw(world, style)
     if plot is None:
         return
     question = _question(random, plot, style)
@@ -250,7 +243,7 @@ def _draw(setting: Setting, world: World, random: Random) -> Iterator[Question]:
         context = _arrange(random, plot, style)
         yield Question(context, question, _spot_of(context, plot.answer, plot.asked))
     elif plot.asked != "value" and random.random() < _UNTOLD:
-        if untold := _untold(random, world, style, plot):
+        if untold := _untold(world, style, plot):
             yield Question(_arrange(random, plot, style), untold, None)
     elif changed := _without_answer(plot):
         yield Question(_arrange(random, changed, style), question, None)

@@ -87,12 +87,12 @@ def addable(world: World, event: Event) -> list[str]:
     return names
 
 
-def added(random: Random, world: World, event: Event, detail: str) -> Event:
+def added(world: World, event: Event, detail: str) -> Event:
     """Return the event with one more detail, drawn from the world."""
     if detail == "place":
-        return replace(event, place=world.place(random, event.verb, event.subject))
+        return replace(event, place=world.place(event.verb, event.subject))
     key = event.verb if detail == "time" else event.object.concept
-    value = world.preference(detail, key).draw(random)
+    value = world.draw(detail, key)
     return _with_detail(event, detail, int(value) if detail == "number" else value)
 
 
@@ -120,19 +120,19 @@ def weakened(random: Random, event: Event) -> Event:
             return without(event, detail)
 
 
-def altered(random: Random, world: World, event: Event) -> Event | None:
+def altered(world: World, event: Event) -> Event | None:
     """Return the event with a detail that excludes the old one: another place, number or exclusive
     time."""
     ways = [name for name in ("place", "time", "number") if name in details(event)]
     if not ways:
         return None
-    way = random.choice(ways)
+    way = world.random.choice(ways)
     if way == "place":
-        moved = added(random, world, event, "place")
+        moved = added(world, event, "place")
         return moved if moved != event else None
     if way == "number":
         others = [value for value in range(2, 8) if value != event.object.number]
     else:
         group = next((times for times in EXCLUSIVE_TIMES if event.time in times), ())
         others = [time for time in group if time != event.time]
-    return _with_detail(event, way, random.choice(others)) if others else None
+    return _with_detail(event, way, world.random.choice(others)) if others else None
