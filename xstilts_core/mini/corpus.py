@@ -120,7 +120,11 @@ def _pair(random: Random, languages: tuple[str, ...]) -> _CorpusDocument:
         role = random.choice(question_roles(event))
         dialogue = (right.tell(event, role), right.answer(event, role))
         return _CorpusDocument(first, left.tell(event), right.between.join(dialogue))
-    meaning = _translated(world)
+    chance = random.random()
+    meaning: Meaning = world.fact() if chance < 0.2 else world.event("translated")
+    if chance > 1 - _JOINED_SHARE:
+        second = world.event("second_translated")
+        meaning = Joined(unfronted(meaning), second, random.choice(("and", "but")))
     return _CorpusDocument(first, left.tell(meaning), right.tell(meaning))
 
 
@@ -140,18 +144,6 @@ def _retold(world: World, event: Event) -> Event:
         event = replace(event, negated=not event.negated)
     event = replace(event, negated=event.negated and not is_impossible(event))
     return refronted(random, event, 0.5)
-
-
-def _translated(world: World) -> Meaning:
-    """Draw a fact, an event, or two events in one sentence."""
-    chance = world.random.random()
-    if chance < 0.2:
-        return world.fact()
-    event = world.event("translated")
-    if chance > 1 - _JOINED_SHARE:
-        second = world.event("second_translated")
-        return Joined(unfronted(event), second, world.random.choice(("and", "but")))
-    return event
 
 
 class _Voice:

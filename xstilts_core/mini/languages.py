@@ -97,7 +97,7 @@ class Language:
         """Return what the rules know of an entity as the object of a verb, or without a verb as a
         subject, and the others."""
         concept, kinds = entity.concept, self.rules.kinds
-        kind = kinds.get(concept) or kinds.get(class_of(concept), "animal")
+        kind = kinds.get(concept) or kinds.get(class_of(concept), "")
         features = {"any", *kind.split(), self.feature(concept, "gender"), *others}
         if entity.number is not None:
             features.add("plural")

@@ -8,7 +8,7 @@ pretraining. Tasks use a flat world (0.6, 10 %), so that no answer can be guesse
 
 import functools
 from bisect import bisect
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from copy import copy
 from dataclasses import dataclass
 from itertools import accumulate
@@ -131,7 +131,9 @@ class World:
         """Return the items that can occur in a distribution."""
         if kind in lexicon.POSSIBLE:
             default = lexicon.ANYWHERE if kind == "place" else ()
-            return self._only_known(lexicon.POSSIBLE[kind].get(key, default))
+            items = lexicon.POSSIBLE[kind].get(key, default)
+            domains, rows = (GENERAL, self.domain), lexicon.inventory()
+            return tuple(item for item in items if rows[item]["domain"] in domains)
         match kind:
             case "verb":
                 return self._verbs_of(key)
@@ -148,10 +150,6 @@ class World:
                 return tuple("234567")
         held_out = kind == "held_name"
         return vocabulary("name_f", held_out=held_out) + vocabulary("name_m", held_out=held_out)
-
-    def _only_known(self, items: Iterable[str]) -> tuple[str, ...]:
-        domains, rows = (GENERAL, self.domain), lexicon.inventory()
-        return tuple(item for item in items if rows[item]["domain"] in domains)
 
     def _verbs_of(self, subject: str) -> tuple[str, ...]:
         verbs = [verb for name in VERB_CLASSES for verb in vocabulary(name, self.domain)]
