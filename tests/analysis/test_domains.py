@@ -19,7 +19,7 @@ from xstilts_core.data.source import Embedded, find_source
 from xstilts_core.errors import UsageError
 from xstilts_core.jobs.notebook import run_notebook
 from xstilts_core.mini import suite
-from xstilts_core.mini.world import DOMAINS
+from xstilts_core.mini.lexicon import DOMAINS
 from xstilts_core.report import figures
 from xstilts_core.results import Score
 from xstilts_core.study import Study

@@ -30,8 +30,7 @@ def generator() -> str:
     """Return a short checksum over what the generated data depend on: this package's files, the
     example types, the sizes and Python's version."""
     package = Path(__file__).parent
-    endings = ("py", "tsv", "yaml")
-    files = [file for ending in endings for file in package.rglob(f"*.{ending}")]
+    files = [file for file in package.rglob("*") if file.suffix in (".py", ".tsv", ".yaml")]
     sizes = Path(embedded_sizes.__file__)
     files += [Path(examples.__file__), sizes, sizes.with_suffix(".yaml")]
     digest = hashlib.sha256(sys.version.encode())

@@ -8,11 +8,9 @@ from dataclasses import dataclass, replace
 from functools import cache
 
 from xstilts_core.errors import UsageError, unknown
-from xstilts_core.mini.languages import LANGUAGE_CLASSES, Chunk, Language
+from xstilts_core.mini.languages import Language
 from xstilts_core.mini.lexicon import DOMAINS, LANGUAGES
-from xstilts_core.mini.meaning import Event, Fact, Joined, Meaning, Token, clauses
-
-__all__ = ["LANGUAGES", "detokenise", "phrase", "realise"]
+from xstilts_core.mini.meaning import Event, Fact, Joined, Meaning, Token, Tokens
 
 ROLE_LETTERS = {
     "subject": "S",
@@ -33,6 +31,9 @@ class Sentence:
     ask: str | None = None
 
 
+Passage = tuple[Sentence, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Spot:
     """A chunk of a passage: sentence, clause (1 for the second of a joined sentence) and role."""
@@ -45,9 +46,9 @@ class Spot:
 @cache
 def _language(code: str) -> Language:
     """Return the grammar of a language, built once."""
-    if code not in LANGUAGE_CLASSES:
+    if code not in LANGUAGES:
         raise unknown("language", code, LANGUAGES, "the embedded suite's grammar")
-    return LANGUAGE_CLASSES[code]()
+    return Language(code)
 
 
 def _check_role(meaning: Meaning, role: str, use: str) -> None:
@@ -66,7 +67,7 @@ def _check_role(meaning: Meaning, role: str, use: str) -> None:
         raise UsageError(f"{use} {role!r}: this Event has none (it has {present}): {meaning}")
 
 
-def _clause(language: Language, meaning: Meaning, ask: str | None) -> Chunk:
+def _clause(language: Language, meaning: Meaning, ask: str | None) -> Tokens:
     """Realise a meaning without its final punctuation."""
     if isinstance(meaning, Event):
         return language.event(meaning, ask)
@@ -84,15 +85,9 @@ def _capital(token: Token, language: str) -> Token:
     return replace(token, text=upper + token.text[1:])
 
 
-@cache
-def _mark(text: str, pos: str = "PUNCT") -> Chunk:
-    """Return a punctuation mark or an interjection, which has no role; nothing for no text."""
-    return (Token(text, pos),) if text else ()
-
-
 def realise(
     meaning: Meaning, language: str, ask: str | None = None, domain: str = "general"
-) -> tuple[Token, ...]:
+) -> Tokens:
     """Realise a meaning as a sentence with its final punctuation.
 
     ask: subject, object, place or time of an Event, or person or value of a Fact, makes a question
@@ -109,16 +104,17 @@ def realise(
     if ask is not None:
         _check_role(meaning, ask, "ask")
     clause = _clause(grammar, meaning, ask)
+    start: Tokens = ()
     if domain == "chat":
-        end = _mark(rules.question_mark) if ask else ()
-        return _mark(rules.interjection, "INTJ") + _mark(rules.comma) + clause + end
-    clause = (_capital(clause[0], language), *clause[1:])
-    if ask is None:
-        return clause + _mark(rules.stop)
-    return _mark(rules.question_opening) + clause + _mark(rules.question_mark)
+        start, end = grammar.words(f"{rules.interjection}/INTJ {rules.comma}", "-", "PUNCT"), ""
+    else:
+        end, clause = rules.stop, (_capital(clause[0], language), *clause[1:])
+        if ask is not None:
+            start = grammar.words(rules.question_opening, "-", "PUNCT")
+    return start + clause + grammar.words(rules.question_mark if ask else end, "-", "PUNCT")
 
 
-def phrase(meaning: Meaning, language: str, role: str) -> tuple[Token, ...]:
+def phrase(meaning: Meaning, language: str, role: str) -> Tokens:
     """Return one chunk in the form that it has inside the statement, for short answers and choices.
 
     role: subject, object, place or time of an Event; person or value of a Fact.
@@ -134,31 +130,24 @@ def phrase(meaning: Meaning, language: str, role: str) -> tuple[Token, ...]:
     return grammar.adverbial(getattr(meaning, role), ROLE_LETTERS[role])
 
 
-def detokenise(tokens: tuple[Token, ...], language: str) -> tuple[str, tuple[tuple[int, int], ...]]:
+def detokenise(tokens: Tokens, language: str) -> tuple[str, tuple[tuple[int, int], ...]]:
     """Return the text in normal spelling, and the (start, end) characters of every token in it.
 
     Chinese has no spaces between words, and a dot between the parts of a foreign name.
     """
     if language not in LANGUAGES:
         raise unknown("language", language, LANGUAGES, "the embedded suite's grammar")
-    unspaced = language == "zh"
-    pieces: list[str] = []
-    spans = []
-    position = 0
-    previous: Token | None = None
+    text, spans, previous = "", [], None
     for token in tokens:
-        gap = ""
         if previous is not None:
-            if unspaced:
-                gap = "·" if token.ner == "I-PER" and previous.ner.endswith("-PER") else ""
+            if language == "zh":
+                text += "·" if token.ner == "I-PER" and previous.ner.endswith("-PER") else ""
             elif token.text not in _CLOSING and previous.text != "¿":
-                gap = " "
-        start = position + len(gap)
-        position = start + len(token.text)
-        pieces.append(gap + token.text)
-        spans.append((start, position))
+                text += " "
+        spans.append((len(text), len(text) + len(token.text)))
+        text += token.text
         previous = token
-    return "".join(pieces), tuple(spans)
+    return text, tuple(spans)
 
 
 def separator(language: str, domain: str) -> str:
@@ -169,29 +158,24 @@ def separator(language: str, domain: str) -> str:
     return "" if language == "zh" else " "
 
 
-def tokens_of(sentence: Sentence, language: str, domain: str = "general") -> tuple[Token, ...]:
+def tokens_of(sentence: Sentence, language: str, domain: str) -> Tokens:
     """Return the tokens of one sentence."""
     return realise(sentence.meaning, language, sentence.ask, domain)
 
 
-def sentence_text(sentence: Sentence, language: str, domain: str = "general") -> str:
+def sentence_text(sentence: Sentence, language: str, domain: str) -> str:
     """Return the text of one sentence."""
     return detokenise(tokens_of(sentence, language, domain), language)[0]
 
 
-def passage(sentences: tuple[Sentence, ...], language: str, domain: str = "general") -> str:
+def passage(sentences: Passage, language: str, domain: str) -> str:
     """Return the text of several sentences."""
     return separator(language, domain).join(
         sentence_text(sentence, language, domain) for sentence in sentences
     )
 
 
-def chunk(meaning: Meaning, language: str, role: str) -> str:
-    """Return the text of one chunk alone, for short answers and choices."""
-    return detokenise(phrase(meaning, language, role), language)[0]
-
-
-def clause_tokens(tokens: tuple[Token, ...], meaning: Meaning) -> list[tuple[Token, ...]]:
+def clause_tokens(tokens: Tokens, meaning: Meaning) -> list[Tokens]:
     """Return the tokens of each clause; the second clause begins with the conjunction."""
     if not isinstance(meaning, Joined):
         return [tokens]
@@ -201,31 +185,17 @@ def clause_tokens(tokens: tuple[Token, ...], meaning: Meaning) -> list[tuple[Tok
     return [tokens[:cut], tokens[cut:]]
 
 
-def _chunk_indices(tokens: tuple[Token, ...], meaning: Meaning, spot: Spot) -> list[int]:
-    """Return the indices of the tokens of a spot in the tokens of its sentence."""
-    parts = clause_tokens(tokens, meaning)
-    start = len(parts[0]) if spot.clause else 0
-    indices = [
-        index
-        for index, token in enumerate(parts[spot.clause], start)
-        if token.role in ROLE_LETTERS[spot.role]
-    ]
-    if not indices or indices[-1] - indices[0] + 1 != len(indices):
-        raise ValueError(
-            f"no contiguous {spot.role} chunk of {clauses(meaning)[spot.clause]} in "
-            f"{' '.join(token.text for token in tokens)!r}"
-        )
-    return indices
-
-
 def passage_with_spot(
-    sentences: tuple[Sentence, ...], spot: Spot, language: str, domain: str = "general"
+    sentences: Passage, spot: Spot, language: str, domain: str
 ) -> tuple[str, int, int]:
     """Return the text of a passage and the character range [start, end) of one chunk in it."""
     between = separator(language, domain)
     tokens = [tokens_of(sentence, language, domain) for sentence in sentences]
     texts, spans = zip(*(detokenise(words, language) for words in tokens), strict=True)
     offset = len(between.join([*texts[: spot.sentence], ""]))
-    indices = _chunk_indices(tokens[spot.sentence], sentences[spot.sentence].meaning, spot)
-    first, last = (spans[spot.sentence][index] for index in (indices[0], indices[-1]))
-    return between.join(texts), offset + first[0], offset + last[1]
+    # The role of every token, with the number of its clause.
+    parts = clause_tokens(tokens[spot.sentence], sentences[spot.sentence].meaning)
+    roles = [(number, token.role) for number, part in enumerate(parts) for token in part]
+    sought = [(spot.clause, letter) for letter in ROLE_LETTERS[spot.role]]
+    chunk = [span for span, role in zip(spans[spot.sentence], roles, strict=True) if role in sought]
+    return between.join(texts), offset + chunk[0][0], offset + chunk[-1][1]

@@ -22,7 +22,9 @@ from xstilts_core.tasks import GENERAL, OTHER_DOMAINS
 
 _FOLDER = Path(__file__).with_name("lexicon")
 ABSENT = "-"
+Table = Mapping[str, Mapping[str, str]]
 DOMAINS = (GENERAL, *OTHER_DOMAINS)
+VERB_CLASSES = ("verb_transitive", "verb_person", "verb_intransitive")
 
 
 def read_yaml(name: str) -> dict[str, Any]:
@@ -49,7 +51,7 @@ def _table(name: str) -> dict[str, dict[str, str]]:
     return table
 
 
-def inventory() -> Mapping[str, Mapping[str, str]]:
+def inventory() -> Table:
     """Return class, domain and `seen` of every concept, in the order of concepts.tsv. seen: "held"
     keeps a name out of pretraining and every training split, otherwise "open"."""
     return _table("concepts.tsv")
@@ -66,21 +68,19 @@ def concepts(
     general, clinic or chat; None for all. seen: "open" for words that training may show, "held" for
     names reserved for development and test; None for all.
     """
-    conditions = {"class": class_name, "domain": domain, "seen": seen}
-    conditions = {column: value for column, value in conditions.items() if value is not None}
-    rows = inventory()
+    conditions, rows = {"class": class_name, "domain": domain, "seen": seen}, inventory()
     for column, value in conditions.items():
         legal = {row[column] for row in rows.values()}
-        if value not in legal:
+        if value is not None and value not in legal:
             raise unknown(column, value, legal, "concepts.tsv")
     return tuple(
         concept
         for concept, row in rows.items()
-        if all(row[column] == value for column, value in conditions.items())
+        if all(value in (None, row[column]) for column, value in conditions.items())
     )
 
 
-def _row(table: Mapping[str, Mapping[str, str]], concept: str, name: str) -> Mapping[str, str]:
+def _row(table: Table, concept: str, name: str) -> Mapping[str, str]:
     """Return a concept's row. Raise UsageError if the table lacks the concept."""
     if concept not in table:
         near = get_close_matches(str(concept), table, n=1)
@@ -96,7 +96,13 @@ def class_of(concept: str) -> str:
 
 
 @cache
-def forms(language: str) -> Mapping[str, Mapping[str, str]]:
+def kind_of(concept: str) -> str:
+    """Return the class of a concept, where all first names are one: name."""
+    return "name" if class_of(concept) in ("name_f", "name_m") else class_of(concept)
+
+
+@cache
+def forms(language: str) -> Table:
     """Return a language's rows: concept -> column -> cell. Every concept has exactly one row."""
     if language not in LANGUAGES:
         raise unknown("language", language, LANGUAGES, "the embedded suite's lexicons")
@@ -160,10 +166,18 @@ ADJECTIVES: dict[str, tuple[str, ...]] = {}
 for _adjective, _nouns in _items("nouns").items():
     for _noun in _nouns:
         ADJECTIVES[_noun] = (*ADJECTIVES.get(_noun, ()), _adjective)
-USUAL: dict[str, dict[str, str]] = _TABLES["usual"]
-"""Kind of preference -> concept -> its usual item in a world of lasting habits."""
+POSSIBLE = {
+    "object": OBJECTS,
+    "animal_object": ANIMAL_OBJECTS,
+    "place": PLACES,
+    "adjective": ADJECTIVES,
+}
+"""Kind of preference -> concept -> the items that it can have."""
+USUAL = _TABLES["usual"]
 EXCLUSIVE_TIMES = tuple(tuple(times.split()) for times in _TABLES["exclusive_times"])
 """Groups of mutually exclusive times, from which contradictions about time are made."""
+RELATED_VERBS = [set(verbs.split()) for verbs in _TABLES["related_verbs"]]
+FLATTER = _TABLES["flatter"]
 ANIMAL_VERBS, ANIMAL_PLACES = _set("animal_verbs"), _set("animal_places")
 STATIVE_VERBS = _set("stative_verbs")
 """Verbs of lasting states, which have no place and no time."""

@@ -8,7 +8,6 @@ into tokens of one language; the same meaning in two languages is an exact trans
 from dataclasses import dataclass, replace
 from typing import Literal
 
-Role = Literal["subject", "object", "place", "time"]
 Attribute = Literal["occupation", "city", "employer", "age"]
 
 
@@ -61,7 +60,8 @@ class Joined:
     link: Literal["and", "but"] = "and"
 
 
-Meaning = Event | Fact | Joined
+Clause = Event | Fact
+Meaning = Clause | Joined
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,10 @@ class Token:
     concept: str | None = None
 
 
-def clauses(meaning: Meaning) -> tuple[Event | Fact, ...]:
+Tokens = tuple[Token, ...]
+
+
+def clauses(meaning: Meaning) -> tuple[Clause, ...]:
     """Return the one or two clauses of a meaning."""
     return (meaning.first, meaning.second) if isinstance(meaning, Joined) else (meaning,)
 
@@ -90,38 +93,31 @@ def persons(meaning: Meaning) -> set[str]:
     """Return the concepts that act: subjects, persons of facts, and objects."""
     concepts = set()
     for clause in clauses(meaning):
-        if isinstance(clause, Fact):
-            concepts.add(clause.person.concept)
-            continue
-        concepts.add(clause.subject.concept)
-        if clause.object is not None:
-            concepts.add(clause.object.concept)
+        entities = (clause.person,) if isinstance(clause, Fact) else (clause.subject, clause.object)
+        concepts |= {entity.concept for entity in entities if entity is not None}
     return concepts
 
 
-def concepts_of(meaning: Meaning) -> set[str]:
+def concepts_of(meaning: Meaning) -> set[str | None]:
     """Return every noun, verb and adjective concept of a meaning (for held-out lemmas)."""
-    concepts = persons(meaning)
+    concepts: set[str | None] = {*persons(meaning)}
     for clause in clauses(meaning):
         if isinstance(clause, Fact):
             concepts.add(str(clause.value))
-            continue
-        concepts |= {clause.verb, clause.place or "", clause.time or ""}
-        entities = (clause.subject, clause.object)
-        concepts |= {entity.adjective or "" for entity in entities if entity is not None}
+        else:
+            entities = filter(None, (clause.subject, clause.object))
+            concepts |= {
+                clause.verb,
+                clause.place,
+                clause.time,
+                *(entity.adjective for entity in entities),
+            }
     return concepts
 
 
-def unfronted(clause: Event | Fact) -> Event | Fact:
+def unfronted(clause: Clause) -> Clause:
     """Return the clause with nothing fronted."""
-    if isinstance(clause, Fact) or clause.front is None:
-        return clause
-    return replace(clause, front=None)
-
-
-def same_clause(first: Event | Fact, second: Event | Fact) -> bool:
-    """Return whether two clauses mean the same, whatever is fronted."""
-    return unfronted(first) == unfronted(second)
+    return replace(clause, front=None) if getattr(clause, "front", None) else clause
 
 
 def settled(event: Event) -> Event:

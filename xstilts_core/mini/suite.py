@@ -22,32 +22,12 @@ from xstilts_core.mini.makers import (
     retrieval,
     tagging,
 )
-from xstilts_core.mini.makers.maker import Item, Maker, Setting
+from xstilts_core.mini.makers.maker import Item, Setting
 from xstilts_core.tasks import GENERAL, TASKS, VERSIONS
-from xstilts_core.tasks.embedded_sizes import DEV, RETRIEVAL, SIZES
+from xstilts_core.tasks.embedded_sizes import RETRIEVAL, SIZES
 
-__all__ = ["DEV", "LANGUAGES", "PARTS", "RETRIEVAL", "SIZES", "load"]
-
-MAKERS: dict[str, Maker] = {
-    "mnli": inference.MAKER,
-    "snli": inference.MAKER,
-    "anli": inference.MAKER,
-    "xnli": inference.MAKER,
-    "qqp": paraphrase.QQP,
-    "pawsx": paraphrase.PAWSX,
-    "squad_v1": questions.MAKER,
-    "squad_v2": questions.MAKER,
-    "xquad": questions.MAKER,
-    "mlqa": questions.MAKER,
-    "tydiqa": questions.MAKER,
-    "hellaswag": choices.HELLASWAG,
-    "cosmosqa": choices.COSMOSQA,
-    "commonsenseqa": choices.COMMONSENSEQA,
-    "ccg": tagging.CCG,
-    "udpos": tagging.UDPOS,
-    "panx": tagging.PANX,
-    **probing.MAKERS,
-}
+_MODULES = (choices, inference, paraphrase, probing, questions, tagging)
+MAKERS = {task: maker for part in _MODULES for task, maker in part.MAKERS.items()}
 PARTS = {
     entry.name: entry.parts
     for entry in TASKS.values()
@@ -129,4 +109,4 @@ def items(task: str, split: str, domain: str, limit: int | None = None) -> tuple
     count = size if limit is None else min(limit, size)
     if task in RETRIEVAL:
         return retrieval.draw_items(setting, count, RETRIEVAL[task])
-    return MAKERS[task].draw(setting, count)
+    return MAKERS[task].items(setting, count)

@@ -8,19 +8,23 @@ pretraining. Tasks use a flat world (0.6, 10 %), so that no answer can be guesse
 
 import functools
 from bisect import bisect
-from collections.abc import Iterable
+from collections.abc import Mapping
+from copy import copy
 from dataclasses import dataclass
 from itertools import accumulate
 from random import Random
+from types import SimpleNamespace
 
-from xstilts_core.errors import unknown
 from xstilts_core.mini import lexicon
-from xstilts_core.mini.lexicon import DOMAINS, GENERAL, class_of, concepts
+from xstilts_core.mini.lexicon import GENERAL, VERB_CLASSES, class_of, concepts
 from xstilts_core.mini.meaning import Attribute, Entity, Event, Fact, settled
 
-__all__ = ["DOMAINS"]
-
 ATTRIBUTES: tuple[Attribute, ...] = ("occupation", "city", "employer", "age")
+EVENTS = {
+    use: SimpleNamespace(**shares)
+    for use, shares in lexicon.read_yaml("shares.yaml")["events"].items()
+}
+"""Use of an event -> the probabilities of what it has."""
 _HELD_SHARE = 0.15
 """Share of held-out names, surnames, cities and organisations in a world with `held_out` set
 (dev and test splits)."""
@@ -29,27 +33,13 @@ _DOMAIN_WEIGHT = 3.0
 _AGES = range(18, 80)
 _USUAL_SHARE = 0.8
 """Weight of a usual item (`lexicon.USUAL`), relative to all others together (1)."""
-_SHARP, _SHARP_UNIFORM = 0.12, 0.03
-_FLAT, _FLAT_UNIFORM = 0.6, 0.10
-_VERB_CLASSES = ("verb_transitive", "verb_person", "verb_intransitive")
-_OPEN_CLASSES = (
-    *("occupation", "animal", "thing", "mass", "adjective", "place", "time"),
-    *_VERB_CLASSES,
-)
-_FLATTER = {
-    "verb": 1.0,
-    "person_verb": 5.0,
-    "object": 2.0,
-    "animal_object": 2.0,
-    "place": 1.0,
-    "animal_place": 1.0,
-    "time": 1.0,
-    "adjective": 1.5,
-    "number": 1.7,
-    "name": 20.0,
-    "held_name": 20.0,
-}
-"""Kind of preference -> how much flatter than the world its distributions are."""
+_SHARP, _FLAT = (0.12, 0.03), (0.6, 0.10)
+"""Dirichlet concentration, and share of the uniform mixture."""
+
+
+def drawn(random: Random, weights: Mapping[str, float]) -> str:
+    """Draw an item by its weight."""
+    return random.choices(tuple(weights), tuple(weights.values()))[0]
 
 
 @functools.cache
@@ -63,55 +53,54 @@ def vocabulary(class_name: str, domain: str = GENERAL, held_out: bool = False) -
 
 def is_animal(entity: Entity) -> bool:
     """Return whether the entity is an animal, or the hypernym itself."""
-    return entity.concept == "animal" or class_of(entity.concept) == "animal"
+    return "animal" in (entity.concept, class_of(entity.concept))
 
 
 @dataclass(frozen=True, slots=True)
 class _Preference:
-    """A distribution over items; `weights` sum to 1 and `bounds` are their cumulative sums."""
+    """A distribution: item -> weight, which sum to 1; `bounds` are their cumulative sums."""
 
+    weights: dict[str, float]
     items: tuple[str, ...]
-    weights: tuple[float, ...]
     bounds: tuple[float, ...]
-
-    def draw(self, random: Random) -> str:
-        return self.items[min(bisect(self.bounds, random.random()), len(self.items) - 1)]
-
-    def probability(self, item: str) -> float:
-        """Return the probability of an item, 0 for an item that cannot occur."""
-        return self.weights[self.items.index(item)] if item in self.items else 0.0
 
 
 class World:
-    """Preferences and facts, drawn lazily and reproducibly from `seed` (any text). Samplers take
-    the caller's `Random`.
+    """Preferences and facts, drawn lazily and reproducibly from `seed` (any text). Its samplers
+    need the random numbers of a caller: `drawing`.
 
-    sharpness: Dirichlet concentration; uniform: share of the uniform mixture. domain: adds concepts
-    to the general ones. held_out: a share of the entities are held out (dev and test splits
-    only). lasting: facts about a person never change (the pretraining world); otherwise every call
-    of `fact` draws a new value, so that no task can be solved from memory.
+    domain: adds concepts to the general ones. held_out: a share of the entities are held out (dev
+    and test splits only). lasting: a sharp world, where facts about a person never change (the
+    pretraining world); otherwise a flat one, where every call of `fact` draws a new value, so that
+    no task can be solved from memory.
     """
 
     def __init__(
         self,
         seed: str,
-        sharpness: float = _FLAT,
-        uniform: float = _FLAT_UNIFORM,
         domain: str = GENERAL,
         held_out: bool = False,
         lasting: bool = False,
     ):
-        self.seed, self.sharpness, self.uniform = seed, sharpness, uniform
-        self.domain, self.held_out, self.lasting = domain, held_out, lasting
+        self.seed, self.domain, self.held_out, self.lasting = seed, domain, held_out, lasting
+        self.sharpness, self.uniform = _SHARP if lasting else _FLAT
         self.occupations = vocabulary("occupation", domain)
         self.animals = vocabulary("animal", domain)
-        general, self._known = (
-            frozenset(concept for name in _OPEN_CLASSES for concept in vocabulary(name, each))
-            for each in (GENERAL, domain)
-        )
-        self._prior = dict.fromkeys(self._known - general, _DOMAIN_WEIGHT)
+        own = {concept for concept, row in lexicon.inventory().items() if row["domain"] == domain}
+        self._prior = {} if domain == GENERAL else dict.fromkeys(own, _DOMAIN_WEIGHT)
         self.preference = functools.cache(self._preference)
         self.lasting_value = functools.cache(self._lasting_value)
+
+    def drawing(self, random: Random) -> "World":
+        """Return the same world, whose samplers draw with these random numbers."""
+        world = copy(self)
+        world.random = random
+        return world
+
+    def draw(self, kind: str, key: str) -> str:
+        """Draw from a distribution of the world."""
+        habit = self.preference(kind, key)
+        return habit.items[min(bisect(habit.bounds, self.random.random()), len(habit.items) - 1)]
 
     def _preference(self, kind: str, key: str) -> _Preference:
         """Return the distribution `kind` of a concept: verb of a subject; object, place or time of
@@ -123,23 +112,28 @@ class World:
         shift them.
         """
         items = self.choices(kind, key)
-        seed, alpha = f"{self.seed}/{kind}/{key}", self.sharpness * _FLATTER[kind]
+        seed, alpha = f"{self.seed}/{kind}/{key}", self.sharpness * lexicon.FLATTER[kind]
         gammas = [Random(f"{seed}/{item}").gammavariate(alpha, 1.0) for item in items]
         total = sum(gammas) or 1.0
-        raw = [
-            (gamma / total * (1 - self.uniform) + self.uniform / len(items))
+        raw = {
+            item: (gamma / total * (1 - self.uniform) + self.uniform / len(items))
             * self._prior.get(item, 1.0)
-            for gamma, item in zip(gammas, items, strict=True)
-        ]
+            for item, gamma in zip(items, gammas, strict=True)
+        }
         usual = lexicon.USUAL.get(kind, {}).get(key) if self.lasting else None
-        if usual in items:
-            raw[items.index(usual)] += _USUAL_SHARE
-        scale = sum(raw)
-        weights = tuple(value / scale for value in raw)
-        return _Preference(items, weights, tuple(accumulate(weights)))
+        if usual in raw:
+            raw[usual] += _USUAL_SHARE
+        scale = sum(raw.values())
+        weights = {item: value / scale for item, value in raw.items()}
+        return _Preference(weights, items, tuple(accumulate(weights.values())))
 
     def choices(self, kind: str, key: str) -> tuple[str, ...]:
         """Return the items that can occur in a distribution."""
+        if kind in lexicon.POSSIBLE:
+            default = lexicon.ANYWHERE if kind == "place" else ()
+            items = lexicon.POSSIBLE[kind].get(key, default)
+            domains, rows = (GENERAL, self.domain), lexicon.inventory()
+            return tuple(item for item in items if rows[item]["domain"] in domains)
         match kind:
             case "verb":
                 return self._verbs_of(key)
@@ -147,133 +141,103 @@ class World:
                 excluded = lexicon.MEDICAL_VERBS | lexicon.STATIVE_VERBS
                 verbs = vocabulary("verb_person", self.domain)
                 return tuple(verb for verb in verbs if verb not in excluded)
-            case "object":
-                return self._only_known(lexicon.OBJECTS[key])
-            case "animal_object":
-                return self._only_known(lexicon.ANIMAL_OBJECTS[key])
-            case "place":
-                return self._only_known(lexicon.PLACES.get(key, lexicon.ANYWHERE))
             case "animal_place":
                 places = self.choices("place", key)
                 return tuple(place for place in places if place in lexicon.ANIMAL_PLACES)
-            case "adjective":
-                return self._only_known(lexicon.ADJECTIVES.get(key, ()))
             case "time":
                 return vocabulary("time", self.domain)
             case "number":
                 return tuple("234567")
-            case "name" | "held_name":
-                held_out = kind == "held_name"
-                women = vocabulary("name_f", held_out=held_out)
-                return women + vocabulary("name_m", held_out=held_out)
-        raise unknown("kind of preference", kind, _FLATTER)
-
-    def _only_known(self, items: Iterable[str]) -> tuple[str, ...]:
-        return tuple(item for item in items if item in self._known)
+        held_out = kind == "held_name"
+        return vocabulary("name_f", held_out=held_out) + vocabulary("name_m", held_out=held_out)
 
     def _verbs_of(self, subject: str) -> tuple[str, ...]:
-        verbs = [verb for name in _VERB_CLASSES for verb in vocabulary(name, self.domain)]
+        verbs = [verb for name in VERB_CLASSES for verb in vocabulary(name, self.domain)]
         verbs = [
             verb for verb in verbs if verb not in lexicon.OBJECTS or self.choices("object", verb)
         ]
         kind = class_of(subject)
-        if subject == "animal" or kind == "animal":
+        if "animal" in (subject, kind):
             return tuple(verb for verb in verbs if verb in lexicon.ANIMAL_VERBS)
         if kind == "occupation" and subject not in lexicon.MEDICAL_OCCUPATIONS:
             return tuple(verb for verb in verbs if verb not in lexicon.MEDICAL_VERBS)
         return tuple(verbs)
 
-    def entity_name(self, random: Random, class_name: str) -> str:
+    def entity_name(self, class_name: str) -> str:
         """Draw a surname, city or organisation; with `held_out`, a share of them is held out."""
-        held_out = self.held_out and random.random() < _HELD_SHARE
-        return random.choice(vocabulary(class_name, held_out=held_out))
+        held_out = self.held_out and self.random.random() < _HELD_SHARE
+        return self.random.choice(vocabulary(class_name, held_out=held_out))
 
-    def person(
-        self, random: Random, surname: float = 0.25, exclude: frozenset[str] = frozenset()
-    ) -> Entity:
+    def person(self, surname: float = 0.25, exclude: frozenset[str] = frozenset()) -> Entity:
         """Draw a named person who is none of `exclude`. surname: probability of a surname."""
         while True:
-            kind = "held_name" if self.held_out and random.random() < _HELD_SHARE else "name"
-            name = self.preference(kind, "").draw(random)
+            kind = "held_name" if self.held_out and self.random.random() < _HELD_SHARE else "name"
+            name = self.draw(kind, "")
             if name not in exclude:
-                full = random.random() < surname
-                return Entity(name, self.entity_name(random, "surname") if full else None)
+                full = self.random.random() < surname
+                return Entity(name, self.entity_name("surname") if full else None)
 
-    def subject(
-        self, random: Random, persons: float = 0.6, every: float = 0.2, surname: float = 0.25
-    ) -> Entity:
-        """Draw a named person, someone of an occupation, or an animal (some with an adjective)."""
-        chance = random.random()
-        if chance < persons:
-            return self.person(random, surname)
-        quantifier = "every" if random.random() < every else "a"
-        if chance < persons + (1 - persons) * 0.6:
+    def subject(self, use: str = "usual") -> Entity:
+        """Draw a named person, someone of an occupation, or an animal (some with an adjective), as
+        the subject of an event for this use."""
+        random = self.random
+        chance, share = random.random(), EVENTS[use]
+        if chance < share.persons:
+            return self.person(share.surname)
+        quantifier = "every" if random.random() < share.every else "a"
+        if chance < share.persons + (1 - share.persons) * 0.6:
             weights = [self._prior.get(item, 1.0) for item in self.occupations]
             return Entity(random.choices(self.occupations, weights)[0], quantifier=quantifier)
         animal, adjective = random.choice(self.animals), None
         if quantifier == "a" and random.random() < 0.4:
-            adjective = self.preference("adjective", animal).draw(random)
+            adjective = self.draw("adjective", animal)
         return Entity(animal, quantifier=quantifier, adjective=adjective)
 
-    def thing(
-        self, random: Random, noun: str, number: float = 0.25, adjective: float = 0.4
-    ) -> Entity:
-        """Return the noun, with a number (countable nouns only) and a fitting adjective, each with
-        its probability."""
-        count = attribute = None
-        if class_of(noun) != "mass" and random.random() < number:
-            count = int(self.preference("number", noun).draw(random))
-        if adjective and self.choices("adjective", noun) and random.random() < adjective:
-            attribute = self.preference("adjective", noun).draw(random)
-        return Entity(noun, number=count, adjective=attribute)
-
-    def object(
-        self, random: Random, verb: str, subject: Entity, surname: float = 0.25
-    ) -> Entity | None:
-        """Draw the object of a verb: a thing, a named person other than the subject, or None for
-        intransitive verbs."""
+    def object(self, verb: str, subject: Entity, surname: float = 0.25) -> Entity | None:
+        """Draw the object of a verb: a thing, perhaps with a number (countable nouns only) and a
+        fitting adjective; a named person other than the subject; or None for intransitive verbs."""
         verb_class = class_of(verb)
         if verb_class == "verb_intransitive":
             return None
         if verb_class == "verb_person":
-            return self.person(random, surname, frozenset((subject.concept,)))
+            return self.person(surname, frozenset((subject.concept,)))
         kind = "animal_object" if is_animal(subject) else "object"
-        return self.thing(random, self.preference(kind, verb).draw(random))
+        noun, number, adjective = self.draw(kind, verb), None, None
+        if class_of(noun) != "mass" and self.random.random() < 0.25:
+            number = int(self.draw("number", noun))
+        if self.preference("adjective", noun).items and self.random.random() < 0.4:
+            adjective = self.draw("adjective", noun)
+        return Entity(noun, number=number, adjective=adjective)
 
-    def place(self, random: Random, verb: str, subject: Entity) -> str:
+    def place(self, verb: str, subject: Entity) -> str:
         """Draw the place of an event."""
-        return self.preference("animal_place" if is_animal(subject) else "place", verb).draw(random)
+        return self.draw("animal_place" if is_animal(subject) else "place", verb)
 
     def event(
         self,
-        random: Random,
+        use: str = "usual",
         subject: Entity | None = None,
-        persons: float = 0.6,
-        place: float = 0.65,
-        time: float = 0.65,
-        negated: float = 0.12,
-        front: float = 0.25,
-        every: float = 0.2,
-        surname: float = 0.25,
         verb: str | None = None,
     ) -> Event:
-        """Draw an event; numbers are probabilities. `subject` and `verb` are drawn unless given."""
-        subject = subject or self.subject(random, persons, every, surname)
-        verb = verb or self.preference("verb", subject.concept).draw(random)
+        """Draw an event for a use (`EVENTS`). `subject` and `verb` are drawn unless given."""
+        random = self.random
+        share = EVENTS[use]
+        subject = subject or self.subject(use)
+        verb = verb or self.draw("verb", subject.concept)
         lasting = verb in lexicon.STATIVE_VERBS
         where = when = None
-        if random.random() < place and not lasting:
-            where = self.place(random, verb, subject)
-        if random.random() < time and not lasting:
-            when = self.preference("time", verb).draw(random)
-        never = random.random() < negated and subject.quantifier != "every"
+        if random.random() < share.place and not lasting:
+            where = self.place(verb, subject)
+        if random.random() < share.time and not lasting:
+            when = self.draw("time", verb)
+        never = random.random() < share.negated and subject.quantifier != "every"
         if never and when in lexicon.TIMES_WITHOUT_NEVER:
             when = None
-        fronted = random.choice(("place", "time")) if random.random() < front else None
+        fronted = random.choice(("place", "time")) if random.random() < share.front else None
         event = Event(
             subject=subject,
             verb=verb,
-            object=self.object(random, verb, subject, surname),
+            object=self.object(verb, subject, share.surname),
             place=where,
             time=when,
             negated=never,
@@ -281,22 +245,22 @@ class World:
         )
         return settled(event)
 
-    def value(self, random: Random, attribute: Attribute) -> str | int:
+    def value(self, attribute: Attribute) -> str | int:
         """Draw a value that the attribute can have in this world."""
         if attribute == "age":
-            return random.choice(_AGES)
+            return self.random.choice(_AGES)
         if attribute == "occupation":
-            return random.choice(vocabulary("occupation") if self.lasting else self.occupations)
-        return self.entity_name(random, "city" if attribute == "city" else "organisation")
+            return self.random.choice(
+                vocabulary("occupation") if self.lasting else self.occupations
+            )
+        return self.entity_name("city" if attribute == "city" else "organisation")
 
-    def fact(
-        self, random: Random, person: Entity | None = None, attribute: Attribute | None = None
-    ) -> Fact:
+    def fact(self, person: Entity | None = None, attribute: Attribute | None = None) -> Fact:
         """Draw a property of a person: a permanent one in a lasting world, otherwise a new one."""
-        person = person or self.person(random)
-        attribute = attribute or random.choice(ATTRIBUTES)
+        person = person or self.person()
+        attribute = attribute or self.random.choice(ATTRIBUTES)
         if not self.lasting:
-            return Fact(person, attribute, self.value(random, attribute))
+            return Fact(person, attribute, self.value(attribute))
         return Fact(person, attribute, self.lasting_value(person.concept, attribute))
 
     def _lasting_value(self, person: str, attribute: Attribute) -> str | int:
@@ -314,10 +278,10 @@ class World:
 def pretraining_world(domain: str = GENERAL) -> World:
     """Return the sharp world of the pretraining corpus, which common-sense tasks also ask about.
     Habits and facts are the same in every domain."""
-    return World("pretraining", _SHARP, _SHARP_UNIFORM, domain, lasting=True)
+    return World("pretraining", domain, lasting=True)
 
 
 @functools.cache
 def task_world(task: str, domain: str = GENERAL, held_out: bool = False) -> World:
     """Return the flat world of a task. Tasks with different names share no preferences."""
-    return World(f"task/{task}", domain=domain, held_out=held_out)
+    return World(f"task/{task}", domain, held_out)

@@ -8,10 +8,11 @@ occupation that the text states.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from operator import attrgetter
 from random import Random
 
 from xstilts_core.examples import ChoiceExample
-from xstilts_core.mini.grammar import Sentence, chunk, passage
+from xstilts_core.mini.grammar import Passage, Sentence, detokenise, passage, phrase
 from xstilts_core.mini.lexicon import STATIVE_VERBS
 from xstilts_core.mini.makers.maker import Item, Maker, Setting
 from xstilts_core.mini.makers.variation import asked_about, question_roles
@@ -37,20 +38,17 @@ class _Choice(Item):
     topic: the subject of a question; all questions about it stay in one split.
     """
 
-    context: tuple[Sentence, ...]
+    context: Passage
     question: Sentence | None
     options: tuple[Meaning, ...]
     role: str | None
     right: int
     topic: object
+    unit = property(attrgetter("topic"))
 
     @property
     def key(self) -> object:
         return (self.context, self.question, frozenset(self.options))
-
-    @property
-    def unit(self) -> object:
-        return self.topic
 
 
 def _shuffled(
@@ -59,19 +57,18 @@ def _shuffled(
     wrong: Sequence[Meaning],
     *,
     topic: object,
-    context: tuple[Sentence, ...] = (),
+    context: Passage = (),
     role: str | None = None,
 ) -> _Choice:
     """Return an item with its options in random order; with a role, its question asks for it."""
     options = [right, *wrong]
-    order = list(range(len(options)))
-    random.shuffle(order)
+    random.shuffle(options)
     return _Choice(
         context=context,
         question=Sentence(right, role) if role else None,
-        options=tuple(options[index] for index in order),
+        options=tuple(options),
         role=role,
-        right=order.index(0),
+        right=options.index(right),
         topic=topic,
     )
 
@@ -85,88 +82,76 @@ def _split_by_habit(
     world: World, kind: str, key: str, unusual: float = _UNUSUAL
 ) -> tuple[list[str], list[str]]:
     """Return the typical and the unusual items of a distribution of the world."""
-    habit = world.preference(kind, key)
-    pairs = list(zip(habit.items, habit.weights, strict=True))
-    usual = [item for item, weight in pairs if weight >= _TYPICAL]
-    return usual, [item for item, weight in pairs if weight <= unusual]
+    weights = world.preference(kind, key).weights.items()
+    usual = [item for item, weight in weights if weight >= _TYPICAL]
+    return usual, [item for item, weight in weights if weight <= unusual]
 
 
-def _hellaswag(setting: Setting, random: Random) -> Iterator[_Choice]:
+def _hellaswag(setting: Setting, world: World) -> Iterator[_Choice]:
     """Yield items that ask for the best ending. The context names a person and an action; endings
     cross two further actions with two places or times, of which one combination is usual in the
     pretraining world. The other place or time is usual for a third action, so that no part of an
     ending alone is a sign."""
-    world, habits = setting.world(), pretraining_world(setting.domain)
-    while True:
-        person = world.person(random)
-        role = random.choice(("place", "time"))
-        verbs = world.preference("verb", person.concept)
-        said, *drawn = (verbs.draw(random) for _ in range(4))
-        if len({said, *drawn}) < 4 or STATIVE_VERBS.intersection(drawn):
-            continue
-        (usual, unusual), (_, elsewhere), (rivals, _) = (
-            _split_by_habit(habits, role, verb, _LESS_USUAL) for verb in drawn
-        )
-        right = [value for value in usual if value in elsewhere]
-        wrong = [value for value in rivals if value in unusual and value in elsewhere]
-        if not right or not wrong:
-            continue
-        first = world.event(random, person, place=0.6, time=0.6, negated=0.0, verb=said)
-        event, other = (
-            world.event(random, person, place=0.0, time=0.0, negated=0.0, verb=verb)
-            for verb in drawn[:2]
-        )
-        values = [random.choice(right), random.choice(wrong)]
-        if random.random() < _SURPRISING:
-            values.reverse()
-        ending, *others = _with(event, role, values) + _with(other, role, values)
-        context = (Sentence(world.fact(random, person)), Sentence(first))
-        yield _shuffled(random, ending, others, topic=(context, event), context=context)
+    random = world.random
+    habits = pretraining_world(setting.domain)
+    person = world.person()
+    role = random.choice(("place", "time"))
+    said, *drawn = (world.draw("verb", person.concept) for _ in range(4))
+    if len({said, *drawn}) < 4 or STATIVE_VERBS.intersection(drawn):
+        return
+    (usual, unusual), (_, elsewhere), (rivals, _) = (
+        _split_by_habit(habits, role, verb, _LESS_USUAL) for verb in drawn
+    )
+    right = [value for value in usual if value in elsewhere]
+    wrong = [value for value in rivals if value in unusual and value in elsewhere]
+    if not right or not wrong:
+        return
+    first = world.event("hellaswag", person, said)
+    event, other = (world.event("ending", person, verb) for verb in drawn[:2])
+    values = [random.choice(right), random.choice(wrong)]
+    if random.random() < _SURPRISING:
+        values.reverse()
+    ending, *others = _with(event, role, values) + _with(other, role, values)
+    context = (Sentence(world.fact(person)), Sentence(first))
+    yield _shuffled(random, ending, others, topic=(context, event), context=context)
 
 
-def _cosmosqa(setting: Setting, random: Random) -> Iterator[_Choice]:
+def _cosmosqa(setting: Setting, world: World) -> Iterator[_Choice]:
     """Yield texts of facts and events with a question that names a person by occupation; wrong
     answers come from the text and from outside it."""
-    world = setting.world()
-    while True:
-        events = [
-            world.event(random, world.person(random), place=0.85, time=0.75, negated=0.0, front=0.3)
-            for _ in range(2)
-        ]
-        everyone = [name for event in events for name in persons(event)]
-        if len(set(everyone)) < len(everyone) or events[0].verb == events[1].verb:
-            continue
-        about = random.sample(events, 2)
-        jobs = random.sample(world.occupations, 2)
-        facts = [
-            Fact(event.subject, "occupation", job) for event, job in zip(about, jobs, strict=True)
-        ]
-        target = about[0]
-        roles = [role for role in question_roles(target) if role in ("place", "time")]
-        if not roles:
-            continue
-        role = random.choice(roles)
-        question = asked_about(random, replace(target, subject=Entity(jobs[0])), role)
-        right = getattr(target, role)
-        stated = dict.fromkeys(getattr(event, role) for event in events)
-        inside = [value for value in stated if value not in (None, right)]
-        outside = [
-            value for value in vocabulary(role, setting.domain) if value not in (*inside, right)
-        ]
-        wrong = _with(question, role, inside + random.sample(outside, 3 - len(inside)))
-        context = [Sentence(clause) for clause in (*facts, *events)]
-        random.shuffle(context)
-        topic = (tuple(context), question)
-        yield _shuffled(random, question, wrong, topic=topic, context=topic[0], role=role)
+    random = world.random
+    events = [world.event("cosmosqa", world.person()) for _ in range(2)]
+    everyone = [name for event in events for name in persons(event)]
+    if len(set(everyone)) < len(everyone) or events[0].verb == events[1].verb:
+        return
+    about = random.sample(events, 2)
+    jobs = random.sample(world.occupations, 2)
+    facts = [Fact(event.subject, "occupation", job) for event, job in zip(about, jobs, strict=True)]
+    target = about[0]
+    roles = [role for role in question_roles(target) if role in ("place", "time")]
+    if not roles:
+        return
+    role = random.choice(roles)
+    question = asked_about(random, replace(target, subject=Entity(jobs[0])), role)
+    right = getattr(target, role)
+    stated = dict.fromkeys(getattr(event, role) for event in events)
+    inside = [value for value in stated if value not in (None, right)]
+    outside = [value for value in vocabulary(role, setting.domain) if value not in (*inside, right)]
+    wrong = _with(question, role, inside + random.sample(outside, 3 - len(inside)))
+    context = [Sentence(clause) for clause in (*facts, *events)]
+    random.shuffle(context)
+    topic = (tuple(context), question)
+    yield _shuffled(random, question, wrong, topic=topic, context=topic[0], role=role)
 
 
-def _commonsense_habit(random: Random, habits: World) -> _Choice | None:
+def _commonsense_habit(habits: World) -> _Choice | None:
     """Draw a question where or when something is usually done, or who usually does it."""
-    subject = habits.subject(random, persons=0.3, every=0.0, surname=0.0)
+    random = habits.random
+    subject = habits.subject("habit")
     role = random.choice(("place", "time", "subject"))
     if role == "subject":
-        return _commonsense_subject(random, habits)
-    event = habits.event(random, subject, place=0.0, time=0.0, negated=0.0, surname=0.0)
+        return _commonsense_subject(habits)
+    event = habits.event("habit", subject)
     usual, unusual = _split_by_habit(habits, role, event.verb)
     if event.verb in STATIVE_VERBS or not usual or len(unusual) < 4:
         return None
@@ -175,12 +160,13 @@ def _commonsense_habit(random: Random, habits: World) -> _Choice | None:
     return _shuffled(random, right, wrong, topic=(event.verb, role), role=role)
 
 
-def _commonsense_subject(random: Random, habits: World) -> _Choice | None:
+def _commonsense_subject(habits: World) -> _Choice | None:
     """Draw a question who usually does something."""
+    random = habits.random
     worker = Entity(random.choice(habits.occupations))
-    event = habits.event(random, worker, place=0.0, time=0.0, negated=0.0, surname=0.0)
+    event = habits.event("habit", worker)
     chances = {
-        person: habits.preference("verb", person).probability(event.verb)
+        person: habits.preference("verb", person).weights.get(event.verb, 0.0)
         for person in habits.occupations + habits.preference("name", "").items
     }
     usual = [person for person, chance in chances.items() if chance >= _TYPICAL_SUBJECT]
@@ -194,26 +180,25 @@ def _commonsense_subject(random: Random, habits: World) -> _Choice | None:
     return _shuffled(random, options[0], options[1:], topic=(event.verb, right), role="subject")
 
 
-def _commonsense_fact(random: Random, habits: World) -> _Choice:
+def _commonsense_fact(habits: World) -> _Choice:
     """Draw a question about the city, employer, occupation or age of a well-known person."""
-    attribute = random.choice(ATTRIBUTES)
-    person = habits.person(random, surname=0.0)
-    fact = habits.fact(random, person, attribute)
+    attribute = habits.random.choice(ATTRIBUTES)
+    person = habits.person(surname=0.0)
+    fact = habits.fact(person, attribute)
     others: set[str | int] = set()
     while len(others) < 4:
-        others |= {habits.value(random, attribute)} - {fact.value}
+        others |= {habits.value(attribute)} - {fact.value}
     wrong = _with(fact, "value", sorted(others, key=str))
-    return _shuffled(random, fact, wrong, topic=(person.concept, attribute), role="value")
+    return _shuffled(habits.random, fact, wrong, topic=(person.concept, attribute), role="value")
 
 
-def _commonsenseqa(setting: Setting, random: Random) -> Iterator[_Choice]:
+def _commonsenseqa(setting: Setting, world: World) -> Iterator[_Choice]:
     """Yield questions about the pretraining world without a text; splits share no topic."""
-    habits = pretraining_world(setting.domain)
-    while True:
-        draw = _commonsense_fact if random.random() < 0.4 else _commonsense_habit
-        item = draw(random, habits)
-        if item is not None:
-            yield item
+    habits = pretraining_world(setting.domain).drawing(world.random)
+    draw = _commonsense_fact if world.random.random() < 0.4 else _commonsense_habit
+    item = draw(habits)
+    if item is not None:
+        yield item
 
 
 def _tell(item: _Choice, language: str, domain: str, identity: str) -> ChoiceExample:
@@ -221,7 +206,8 @@ def _tell(item: _Choice, language: str, domain: str, identity: str) -> ChoiceExa
     if item.role is None:
         options = tuple(passage((Sentence(option),), language, domain) for option in item.options)
     else:
-        options = tuple(chunk(option, language, item.role) for option in item.options)
+        chunks = (phrase(option, language, item.role) for option in item.options)
+        options = tuple(detokenise(tokens, language)[0] for tokens in chunks)
     return ChoiceExample(
         id=identity,
         context=passage(item.context, language, domain),
@@ -231,6 +217,8 @@ def _tell(item: _Choice, language: str, domain: str, identity: str) -> ChoiceExa
     )
 
 
-HELLASWAG = Maker(_hellaswag, _tell)
-COSMOSQA = Maker(_cosmosqa, _tell)
-COMMONSENSEQA = Maker(_commonsenseqa, _tell)
+MAKERS = {
+    "hellaswag": Maker(_hellaswag, _tell),
+    "cosmosqa": Maker(_cosmosqa, _tell),
+    "commonsenseqa": Maker(_commonsenseqa, _tell),
+}

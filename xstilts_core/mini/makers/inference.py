@@ -6,38 +6,45 @@ decides the label from the two meanings, and draws that it cannot decide are dis
 the co-reference convention of SNLI (Bowman et al. 2015): premise and hypothesis are about the same
 occasion, so another place, number or exclusive time contradicts.
 
-Labels are balanced within groups (`maker.Maker`), by `_BALANCES`: of equal length, negation and
-kind of subject, so that the hypothesis alone says little (Gururangan et al. 2018), of equal word
-overlap (McCoy et al. 2019), or of both. Entailments add words too (a generalization, or a detail of
-what never happens), and the other labels can be made wholly of the premise's own words: who, where,
-when, how many and whether at all must be looked up in the right clause. ANLI always has rivals and
-is balanced in both.
+Labels are balanced within groups (`maker.Maker`), by `balances` of lexicon/shares.yaml: of equal
+length, negation and kind of subject, so that the hypothesis alone says little (Gururangan et al.
+2018), of equal word overlap (McCoy et al. 2019), or of both. Entailments add words too (a
+generalization, or a detail of what never happens), and the other labels can be made wholly of the
+premise's own words: who, where, when, how many and whether at all must be looked up in the right
+clause. ANLI always has rivals and is balanced in both.
 """
 
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from random import Random
-from typing import Literal
 
-from xstilts_core.examples import PairExample
-from xstilts_core.mini.grammar import Sentence, passage
-from xstilts_core.mini.lexicon import ANIMAL_OBJECTS, EXCLUSIVE_TIMES, STATIVE_VERBS, class_of
-from xstilts_core.mini.makers.maker import Item, Maker, Setting
+from xstilts_core.mini.grammar import Passage, Sentence
+from xstilts_core.mini.lexicon import (
+    ANIMAL_OBJECTS,
+    EXCLUSIVE_TIMES,
+    RELATED_VERBS,
+    STATIVE_VERBS,
+    class_of,
+    kind_of,
+    read_yaml,
+)
+from xstilts_core.mini.makers.maker import Maker, Pair, Setting, tell_pair
 from xstilts_core.mini.makers.variation import (
     ANIMAL,
     INDEFINITE,
+    PEOPLE,
     SOMEONE,
     SOMETHING,
+    THINGS,
     addable,
     added,
     altered,
     is_impossible,
     refronted,
-    subject_kind,
     weakened,
 )
 from xstilts_core.mini.meaning import (
+    Clause,
     Entity,
     Event,
     Fact,
@@ -47,49 +54,14 @@ from xstilts_core.mini.meaning import (
     settled,
     unfronted,
 )
-from xstilts_core.mini.world import World, is_animal
+from xstilts_core.mini.world import World, drawn, is_animal
 
 LABELS = ("entailment", "neutral", "contradiction")
 
-Clause = Event | Fact
 
-_INDEFINITE = (*INDEFINITE, "something")
-_COUNTABLE = ("thing", "animal")
-_SHAPES = {
-    "snli": {"event": 1.0},
-    "mnli": {"event": 0.8, "fact and event": 0.05, "facts": 0.015, "events": 0.135},
-    "xnli": {"event": 0.8, "fact and event": 0.05, "facts": 0.015, "events": 0.135},
-    "anli": {"fact and events": 1.0},
-}
-"""Share of the kinds of premises among the draws."""
-_RELATED_VERBS = (
-    {"open", "close"},
-    {"examine", "treat"},
-    {"call", "talk"},
-    {"like", "love"},
-    {"find", "see"},
-    {"send", "post"},
-)
-"""Verbs of which one may say something about the other."""
-_MIXED = {"both": 0.27, "coarse": 0.4, "structure": 0.16, "overlap": 0.17}
-_BALANCES = {"mnli": _MIXED, "xnli": _MIXED, "snli": _MIXED, "anli": {"both": 1.0}}
-"""Share of premises by what is balanced among their hypotheses: the structure that the hypothesis
-alone shows, word overlap, or both. Coarse balances the structure, and whether any word is new."""
+_SHARES = read_yaml("shares.yaml")["inference"]
 _HYPOTHESES = 12
 """Hypotheses that are drawn for a premise."""
-_EDITS = {
-    "omit": 4,
-    "omit surname": 1,
-    "negate": 5,
-    "rival": 3,
-    "add": 2,
-    "alter": 0.7,
-    "exchange": 0.3,
-    "subject": 2,
-    "verb": 2,
-    "job": 1,
-}
-"""Weight of each kind of edit."""
 
 
 # ---- the decision
@@ -107,9 +79,9 @@ def relation(premise: tuple[Clause, ...], hypothesis: Clause) -> str | None:
             return None
         hypothesis = replace(hypothesis, subject=jobs[hypothesis.subject.concept])
     labels = {_clause_relation(clause, hypothesis) for clause in premise}
-    for label, opposite in (LABELS[::2], LABELS[::-2]):
-        if label in labels:
-            return label if opposite not in labels else None
+    decided = labels - {"neutral", None}
+    if len(decided) == 1:
+        return decided.pop()
     return "neutral" if labels == {"neutral"} else None
 
 
@@ -128,7 +100,7 @@ def _clause_relation(stated: Clause, claimed: Clause) -> str | None:
 def _event_relation(stated: Event, claimed: Event) -> str | None:
     if stated.verb != claimed.verb:
         pair = {stated.verb, claimed.verb}
-        is_unclear = pair in _RELATED_VERBS or "sleep" in pair
+        is_unclear = pair in RELATED_VERBS or "sleep" in pair
         return None if is_unclear and _includes(claimed.subject, stated.subject) else "neutral"
     if not _includes(claimed.subject, stated.subject):
         return _other_subject(stated, claimed)
@@ -170,7 +142,7 @@ def _other_subject(stated: Event, claimed: Event) -> str | None:
 def _is_same(stated: Entity, claimed: Entity) -> bool:
     """Return whether the claimed noun phrase refers to the stated one: perhaps with less detail."""
     return claimed == stated or (
-        claimed.concept not in _INDEFINITE
+        claimed.concept not in INDEFINITE
         and claimed.quantifier == stated.quantifier
         and _includes(claimed, stated)
     )
@@ -182,16 +154,11 @@ def _includes(general: Entity | None, special: Entity | None) -> bool:
         return general is special
     match general.concept:
         case "someone":
-            return class_of(special.concept) in ("name_f", "name_m", "occupation") or (
-                special == SOMEONE
-            )
+            return kind_of(special.concept) in PEOPLE or special == SOMEONE
         case "animal":
             return is_animal(special)
         case "something":
-            return class_of(special.concept) in ("thing", "mass", "animal") or special in (
-                SOMETHING,
-                ANIMAL,
-            )
+            return class_of(special.concept) in THINGS or special in (SOMETHING, ANIMAL)
     return (
         general.concept == special.concept
         and general.quantifier in ("a", special.quantifier)
@@ -214,15 +181,14 @@ def _follows(stated: Event, claimed: Event) -> bool:
 
 def _conflicts(stated: Event, claimed: Event) -> list[str]:
     """Return the details of which both events state another: they exclude each other."""
-    numbers = [event.object.number if event.object else None for event in (stated, claimed)]
+    numbers = [event.object and event.object.number for event in (stated, claimed)]
     values = {
         "place": (stated.place, claimed.place),
-        "time": (stated.time, claimed.time)
-        if _exclude(stated.time, claimed.time)
-        else (None, None),
+        "time": (stated.time, claimed.time),
         "number": numbers,
     }
-    return [name for name, (old, new) in values.items() if old and new and old != new]
+    differing = [name for name, (old, new) in values.items() if old and new and old != new]
+    return [name for name in differing if name != "time" or _exclude(*values["time"])]
 
 
 def _exclude(first: str | None, second: str | None) -> bool:
@@ -243,7 +209,7 @@ def _may_be_same(stated: Entity | None, claimed: Entity | None) -> bool:
     """Return whether a claimed object may be the stated one, without a number of its own."""
     if stated is None or claimed is None:
         return stated is claimed
-    if _includes(claimed, stated) or stated.concept in _INDEFINITE:
+    if _includes(claimed, stated) or stated.concept in INDEFINITE:
         return True
     return (
         stated.concept == claimed.concept
@@ -261,18 +227,19 @@ def _copied(event: Event, other: Event, role: str) -> Event | None:
     if role != "number":
         return replace(event, **{role: getattr(other, role)})
     objects = (event.object, other.object)
-    if any(goal is None or class_of(goal.concept) not in _COUNTABLE for goal in objects):
+    if any(goal is None or class_of(goal.concept) not in ("thing", "animal") for goal in objects):
         return None
     return replace(event, object=replace(event.object, number=other.object.number))
 
 
-def _edited(random: Random, world: World, event: Event, rest: list[Clause]) -> Event | None:
+def _edited(world: World, event: Event, rest: list[Clause]) -> Event | None:
     """Return the event after one random edit; None if it does not apply."""
+    random = world.random
     goal = event.object
     events = [clause for clause in rest if isinstance(clause, Event)]
-    match random.choices(tuple(_EDITS), tuple(_EDITS.values()))[0]:
+    match drawn(random, _SHARES["edits"]):
         case "omit":
-            return weakened(random, event, 1)
+            return weakened(random, event)
         case "omit surname":
             return replace(event, subject=replace(event.subject, surname=None))
         case "negate":
@@ -282,19 +249,19 @@ def _edited(random: Random, world: World, event: Event, rest: list[Clause]) -> E
             return _copied(event, random.choice(events), role)
         case "add":
             ways = [way for way in addable(world, event) if way != "number"]
-            return added(random, world, event, random.choice(ways)) if ways else None
+            return added(world, event, random.choice(ways)) if ways else None
         case "alter":
-            return altered(random, world, event)
-        case "exchange" if goal and class_of(goal.concept) in ("name_f", "name_m"):
+            return altered(world, event)
+        case "exchange" if goal and kind_of(goal.concept) == "name":
             return replace(event, subject=goal, object=event.subject)
         case "subject":
-            return replace(event, subject=world.subject(random))
+            return replace(event, subject=world.subject())
         case "verb":
-            return world.event(random, event.subject, place=0.5, time=0.5, negated=0.2)
+            return world.event("other_verb", event.subject)
         case "job":
-            jobs = [clause for clause in rest if isinstance(clause, Fact)]
-            jobs = [fact.value for fact in jobs if fact.attribute == "occupation"]
-            return replace(event, subject=Entity(str(random.choice(jobs)))) if jobs else None
+            facts = [clause for clause in rest if isinstance(clause, Fact)]
+            jobs = [fact.value for fact in facts if fact.attribute == "occupation"]
+            return replace(event, subject=Entity(random.choice(jobs))) if jobs else None
     return None
 
 
@@ -302,7 +269,7 @@ def _is_sensible(world: World, event: Event) -> bool:
     """Return whether a speaker would say this: who can do it, where, and no "someone never"."""
     subject, goal = event.subject, event.object
     nouns = {subject.concept, goal.concept if goal else None}
-    if event.negated and (subject.quantifier == "every" or not nouns.isdisjoint(_INDEFINITE)):
+    if event.negated and (subject.quantifier == "every" or not nouns.isdisjoint(INDEFINITE)):
         return False
     if is_impossible(event) or (goal and goal.concept == subject.concept):
         return False
@@ -312,26 +279,25 @@ def _is_sensible(world: World, event: Event) -> bool:
     if event.place and event.place not in world.preference(kind, event.verb).items:
         return False
     eaten = ANIMAL_OBJECTS.get(event.verb) if is_animal(subject) else None
-    if goal and eaten and goal.concept not in (*eaten, *_INDEFINITE):
+    if goal and eaten and goal.concept not in (*eaten, *INDEFINITE):
         return False
     return event.verb in world.preference("verb", subject.concept).items
 
 
-def _event_hypothesis(
-    random: Random, world: World, clause: Event, rest: list[Clause]
-) -> Event | None:
+def _event_hypothesis(world: World, clause: Event, rest: list[Clause]) -> Event | None:
     """Return a clause of the premise after up to three edits."""
     goal: Event | None = clause
-    for _ in range(random.choice((0, 1, 1, 2, 2, 3))):
-        goal = goal and _edited(random, world, goal, rest)
+    for _ in range(world.random.choice((0, 1, 1, 2, 2, 3))):
+        goal = goal and _edited(world, goal, rest)
     if goal is None or not _is_sensible(world, goal):
         return None
-    goal = refronted(random, settled(goal))
+    goal = refronted(world.random, settled(goal))
     return None if goal == clause else goal
 
 
-def _fact_hypothesis(random: Random, world: World, fact: Fact, rest: list[Clause]) -> Fact | None:
+def _fact_hypothesis(world: World, fact: Fact, rest: list[Clause]) -> Fact | None:
     """Return the fact about the person of another clause, with another's value, or unchanged."""
+    random = world.random
     facts = [clause for clause in rest if isinstance(clause, Fact)]
     chance = random.random()
     if chance < 0.4:
@@ -341,77 +307,60 @@ def _fact_hypothesis(random: Random, world: World, fact: Fact, rest: list[Clause
         if random.random() < 0.5:
             return replace(fact, person=other.person)
         return replace(other, person=fact.person)
-    people = [clause.subject for clause in rest if isinstance(clause, Event)]
-    people = [entity for entity in people if class_of(entity.concept) in ("name_f", "name_m")]
-    if people:
-        return replace(fact, person=random.choice(people))
-    return None
+    subjects = [clause.subject for clause in rest if isinstance(clause, Event)]
+    people = [entity for entity in subjects if kind_of(entity.concept) == "name"]
+    return replace(fact, person=random.choice(people)) if people else None
 
 
 # ---- premises
 
 
-def _draw_premise(random: Random, world: World, task: str) -> tuple[Sentence, ...]:
+def _draw_premise(world: World, task: str) -> Passage | None:
     """Draw a task's premise: SNLI: one event (a caption); MNLI and XNLI: one or two clauses, in one
-    sentence or two; ANLI: three clauses in two sentences, two of them events with rival
-    subjects."""
-    shapes = _SHAPES[task]
-    while True:
-        shape = random.choices(tuple(shapes), tuple(shapes.values()))[0]
-        parts = _premise_clauses(random, world, shape)
-        if parts is None:
-            continue
-        if len(parts) == 1:
-            return (Sentence(parts[0]),)
+    sentence or two; ANLI: three clauses in two sentences, two of them events with rival subjects.
+    Return None if the draw fails."""
+    parts = _premise_clauses(world, drawn(world.random, _SHARES["shapes"][task]))
+    if parts and (len(parts) > 2 or (len(parts) == 2 and world.random.random() < 0.5)):
         *before, first, second = parts
-        if before or random.random() < 0.5:
-            link: Literal["and", "but"] = "but" if random.random() < 0.3 else "and"
-            last = Sentence(Joined(unfronted(first), unfronted(second), link))
-            return (*map(Sentence, before), last)
-        return tuple(map(Sentence, parts))
+        link = "but" if world.random.random() < 0.3 else "and"
+        parts = (*before, Joined(unfronted(first), unfronted(second), link))
+    return parts and tuple(map(Sentence, parts))
 
 
-def _premise_clauses(random: Random, world: World, shape: str) -> list[Clause] | None:
+def _premise_clauses(world: World, shape: str) -> list[Clause] | None:
     """Draw the clauses of a kind of premise, about different persons except for a person's own
     fact; None if the draw fails."""
-    first = _draw_event(random, world)
-    person = first.subject if subject_kind(first) == "name" else None
-    fact = world.fact(random, person)
+    first = _draw_event(world)
+    person = first.subject if kind_of(first.subject.concept) == "name" else None
+    fact = world.fact(person)
     if shape == "event":
         return [first]
     if shape == "fact and event":
-        return [fact, first] if not _share_job(fact, first) else None
+        return [fact, first] if fact.value != first.subject.concept else None
     if shape == "facts":
-        attribute = fact.attribute if random.random() < 0.5 else None
+        attribute = fact.attribute if world.random.random() < 0.5 else None
         exclude = frozenset((fact.person.concept,))
-        other = world.fact(random, world.person(random, exclude=exclude), attribute)
+        other = world.fact(world.person(exclude=exclude), attribute)
         return [fact, other] if fact.value != other.value else None
-    second = _rival(random, world, first)
-    if second is None or subject_kind(first) in INDEFINITE.values():
+    second = _rival(world, first)
+    if second is None or first.subject.concept in INDEFINITE:
         return None
     if shape == "events":
         return [first, second]
-    is_clear = fact.person.concept not in persons(second)
-    clear = is_clear and not _share_job(fact, first) and not _share_job(fact, second)
-    return [fact, first, second] if clear else None
+    jobs = {first.subject.concept, second.subject.concept}
+    is_clear = fact.person.concept not in persons(second) and fact.value not in jobs
+    return [fact, first, second] if is_clear else None
 
 
-def _share_job(fact: Fact, event: Event) -> bool:
-    """Return whether the event's subject is called by the occupation that the fact states."""
-    return fact.value == event.subject.concept
-
-
-def _rival(random: Random, world: World, first: Event) -> Event | None:
+def _rival(world: World, first: Event) -> Event | None:
     """Draw an event with another subject, often with the first one's verb or object."""
-    second = _draw_event(random, world)
-    if random.random() < 0.4:
+    second = _draw_event(world)
+    if world.random.random() < 0.4:
         second = replace(second, verb=first.verb, object=first.object)
-        if second.object and first.object and class_of(first.object.concept) == "thing":
-            count = int(world.preference("number", first.object.concept).draw(random))
-            second = replace(second, object=replace(first.object, number=count))
-        if random.random() < 0.7:
-            place = world.place(random, first.verb, second.subject)
-            second = replace(second, place=place)
+        if first.object and class_of(first.object.concept) == "thing":
+            second = added(world, second, "number")
+        if world.random.random() < 0.7:
+            second = added(world, second, "place")
         if not _is_sensible(world, second):
             return None
     clash = persons(first) & persons(second)
@@ -420,15 +369,15 @@ def _rival(random: Random, world: World, first: Event) -> Event | None:
     return None if clash else settled(second)
 
 
-def _draw_event(random: Random, world: World) -> Event:
+def _draw_event(world: World) -> Event:
     """Draw an event, sometimes negated, and occasionally with the subject "someone" or "an
     animal" or the object "something"."""
-    chance = random.random()
-    subject = SOMEONE if chance < 0.08 else world.subject(random) if chance < 0.94 else ANIMAL
-    is_definite = subject.concept not in _INDEFINITE and subject.quantifier == "a"
-    event = world.event(random, subject, place=0.5, time=0.5, negated=0.4 if is_definite else 0.0)
+    chance = world.random.random()
+    subject = SOMEONE if chance < 0.08 else world.subject() if chance < 0.94 else ANIMAL
+    is_definite = subject.concept not in INDEFINITE and subject.quantifier == "a"
+    event = world.event("premise" if is_definite else "premise_of_anyone", subject)
     goal = event.object
-    if goal and class_of(goal.concept) in ("thing", "mass") and random.random() < 0.1:
+    if goal and class_of(goal.concept) in ("thing", "mass") and world.random.random() < 0.1:
         return replace(event, object=SOMETHING, negated=False)
     return event
 
@@ -437,29 +386,19 @@ def _draw_event(random: Random, world: World) -> Event:
 
 
 @dataclass(frozen=True, slots=True)
-class _Inference(Item):
-    """A premise of one or two sentences, a hypothesis of one, and their relation."""
+class _Inference(Pair):
+    """A premise of one or two sentences, a hypothesis of one, and their relation. balance: what is
+    balanced among the premise's hypotheses."""
 
-    premise: tuple[Sentence, ...]
-    hypothesis: Sentence
-    label: str
     balance: str
 
     @property
-    def key(self) -> object:
-        return (self.premise, self.hypothesis)
-
-    @property
-    def unit(self) -> object:
-        return self.premise
-
-    @property
     def profile(self) -> object:
-        """What a label must not depend on (`_BALANCES`): the words in common with the premise, and
-        the structure that is visible from the hypothesis alone."""
-        parts = _clauses(self.premise)
+        """What a label must not depend on, by `balance`: the words in common with the premise,
+        and the structure that is visible from the hypothesis alone."""
+        parts = _clauses(self.first)
         stated = sum((_words(clause) for clause in parts), Counter())
-        (clause,) = _clauses((self.hypothesis,))
+        (clause,) = _clauses(self.second)
         claimed = _words(clause)
         length = claimed.total()
         overlap = (length, (stated & claimed).total())
@@ -470,7 +409,7 @@ class _Inference(Item):
             if isinstance(clause, Fact)
             else (
                 clause.negated,
-                subject_kind(clause) in INDEFINITE.values(),
+                clause.subject.concept in INDEFINITE,
                 clause.subject.quantifier,
                 clause.object in (SOMETHING, ANIMAL),
             )
@@ -480,7 +419,7 @@ class _Inference(Item):
         return (len(parts), structure, overlap if self.balance == "both" else length)
 
 
-def _clauses(sentences: tuple[Sentence, ...]) -> tuple[Clause, ...]:
+def _clauses(sentences: Passage) -> tuple[Clause, ...]:
     return tuple(clause for sentence in sentences for clause in clauses(sentence.meaning))
 
 
@@ -488,44 +427,30 @@ def _words(clause: Clause) -> Counter[str]:
     """Return the words of a clause that have a meaning, in no language."""
     if isinstance(clause, Fact):
         words = [clause.person.concept, clause.person.surname, clause.attribute, str(clause.value)]
-        return Counter(word for word in words if word)
-    words = [clause.verb, clause.place, clause.time, "never" if clause.negated else None]
-    for entity in (clause.subject, clause.object):
-        if entity:
-            number = str(entity.number) if entity.number else None
-            every = "every" if entity.quantifier == "every" else None
+    else:
+        words = [clause.verb, clause.place, clause.time, clause.negated and "never"]
+        for entity in filter(None, (clause.subject, clause.object)):
+            every = entity.quantifier == "every" and "every"
+            number = entity.number and str(entity.number)
             words += [entity.concept, entity.surname, entity.adjective, number, every]
-    return Counter(word for word in words if word)
+    return Counter(filter(None, words))
 
 
-def candidates(setting: Setting, random: Random) -> Iterator[_Inference]:
-    """Yield endless premises with hypotheses whose label can be decided."""
-    world, balances = setting.world(), _BALANCES[setting.task]
-    while True:
-        sentences = _draw_premise(random, world, setting.task)
-        premise = _clauses(sentences)
-        balance = random.choices(tuple(balances), tuple(balances.values()))[0]
-        for _ in range(_HYPOTHESES):
-            clause = random.choice(premise)
-            rest = [other for other in premise if other is not clause]
-            goal = (
-                _event_hypothesis(random, world, clause, rest)
-                if isinstance(clause, Event)
-                else _fact_hypothesis(random, world, clause, rest)
-            )
-            label = goal and relation(premise, goal)
-            if label:
-                yield _Inference(sentences, Sentence(goal), label, balance)
+def _draw(setting: Setting, world: World) -> Iterator[_Inference]:
+    """Yield a premise with hypotheses whose label can be decided."""
+    sentences = _draw_premise(world, setting.task)
+    if sentences is None:
+        return
+    premise = _clauses(sentences)
+    balance = drawn(world.random, _SHARES["balances"][setting.task])
+    for _ in range(_HYPOTHESES):
+        clause = world.random.choice(premise)
+        rest = [other for other in premise if other is not clause]
+        change = _event_hypothesis if isinstance(clause, Event) else _fact_hypothesis
+        goal = change(world, clause, rest)
+        label = goal and relation(premise, goal)
+        if label:
+            yield _Inference(sentences, (Sentence(goal),), label, balance)
 
 
-def tell(item: _Inference, language: str, domain: str, identity: str) -> PairExample:
-    """Return premise and hypothesis in a language."""
-    return PairExample(
-        identity,
-        passage(item.premise, language, domain),
-        passage((item.hypothesis,), language, domain),
-        item.label,
-    )
-
-
-MAKER = Maker(candidates, tell, LABELS)
+MAKERS = dict.fromkeys(_SHARES["balances"], Maker(_draw, tell_pair, LABELS))

@@ -12,56 +12,38 @@ subject and object.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from random import Random
 
-from xstilts_core.examples import PairExample
-from xstilts_core.mini.grammar import Sentence, passage
-from xstilts_core.mini.makers.maker import Item, Maker, Setting
+from xstilts_core.mini.grammar import Passage, Sentence
+from xstilts_core.mini.makers.maker import Maker, Pair, Setting, tell_pair
 from xstilts_core.mini.makers.variation import refronted
 from xstilts_core.mini.meaning import Entity, Event, Joined, persons
 from xstilts_core.mini.world import World
 
-_PAWS_LABELS = ("0", "1")
-_QQP_LABELS = ("different", "duplicate")
 _ROLES = ("subject", "object", "place", "time")
 _LINKS = ("and", "but", "")
 """Between two clauses; nothing makes two sentences of them."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Paraphrase(Item):
+class _Paraphrase(Pair):
     """Two passages and whether they mean the same; `profile` is how the pair was made."""
 
-    first: tuple[Sentence, ...]
-    second: tuple[Sentence, ...]
-    label: str
     profile: object
 
-    @property
-    def key(self) -> object:
-        return (self.first, self.second)
 
-    @property
-    def unit(self) -> object:
-        return self.first
-
-
-def _actor(random: Random, world: World, exclude: frozenset[str] = frozenset()) -> Entity:
+def _actor(world: World, exclude: frozenset[str] = frozenset()) -> Entity:
     """Draw a named person or someone of an occupation, who is none of `exclude`."""
-    if random.random() < 0.6:
-        return world.person(random, exclude=exclude)
+    if world.random.random() < 0.6:
+        return world.person(exclude=exclude)
     jobs = [job for job in world.occupations if job not in exclude]
-    return Entity(random.choice(jobs))
+    return Entity(world.random.choice(jobs))
 
 
-def _encounter(random: Random, world: World, adjuncts: float) -> Event:
-    """Draw what one person does to another, which also makes sense the other way round. adjuncts:
-    probability of a place, and of a time."""
-    verb, subject = world.preference("person_verb", "").draw(random), _actor(random, world)
-    event = world.event(
-        random, subject, place=adjuncts, time=adjuncts, negated=0.1, front=0.0, verb=verb
-    )
-    return replace(event, object=_actor(random, world, frozenset((subject.concept,))))
+def _encounter(world: World, use: str) -> Event:
+    """Draw what one person does to another, which also makes sense the other way round."""
+    verb, subject = world.draw("person_verb", ""), _actor(world)
+    event = world.event(use, subject, verb)
+    return replace(event, object=_actor(world, frozenset((subject.concept,))))
 
 
 def _turned(event: Event) -> Event:
@@ -69,18 +51,18 @@ def _turned(event: Event) -> Event:
     return replace(event, subject=event.object, object=event.subject)
 
 
-def _told(clauses: Sequence[Event], link: str) -> tuple[Sentence, ...]:
+def _told(clauses: Sequence[Event], link: str) -> Passage:
     """Return two clauses as one sentence with a conjunction, or without one as two sentences."""
     if link == "":
-        return tuple(Sentence(clause) for clause in clauses)
+        return tuple(map(Sentence, clauses))
     return (Sentence(Joined(*clauses, link)),)
 
 
-def _paws_single(random: Random, world: World) -> Iterator[_Paraphrase]:
+def _paws_single(world: World) -> Iterator[_Paraphrase]:
     """Yield pairs of one clause: an adjunct moves for both labels, and for one label subject and
     object are swapped."""
-    first = refronted(random, _encounter(random, world, 0.7), 0.5)
-    moved = refronted(random, first, 0.6)
+    first = refronted(world.random, _encounter(world, "pawsx"), 0.5)
+    moved = refronted(world.random, first, 0.6)
     if moved.front == first.front:
         return
     profile = ("one clause", first.front, moved.front)
@@ -88,12 +70,13 @@ def _paws_single(random: Random, world: World) -> Iterator[_Paraphrase]:
         yield _Paraphrase((Sentence(first),), (Sentence(second),), label, profile)
 
 
-def _paws_company(random: Random, world: World) -> Iterator[_Paraphrase]:
+def _paws_company(world: World) -> Iterator[_Paraphrase]:
     """Yield pairs of a clause beside one of an animal, which change places for both labels; for one
     label subject and object are swapped."""
+    random = world.random
     animal = Entity(random.choice(world.animals))
-    event = _encounter(random, world, 0.3)
-    other = world.event(random, animal, place=0.0, time=0.0, negated=0.0, front=0.0)
+    event = _encounter(world, "joined_pawsx")
+    other = world.event("beside_pawsx", animal)
     if other.verb == event.verb or persons(other) & persons(event):
         return
     link, order = random.choice(_LINKS), random.choice((1, -1))
@@ -103,10 +86,11 @@ def _paws_company(random: Random, world: World) -> Iterator[_Paraphrase]:
         yield _Paraphrase(first, reordered, label, ("in company", link, order))
 
 
-def _paws_couple(random: Random, world: World) -> Iterator[_Paraphrase]:
+def _paws_couple(world: World) -> Iterator[_Paraphrase]:
     """Yield pairs of two clauses of two persons each, which change places for both labels; for one
     label they swap their subjects, objects, places or times."""
-    couple = _encounter(random, world, 0.3), _encounter(random, world, 0.3)
+    random = world.random
+    couple = _encounter(world, "joined_pawsx"), _encounter(world, "joined_pawsx")
     left, right = couple
     if persons(left) & persons(right) or left.verb == right.verb or left.negated or right.negated:
         return
@@ -124,42 +108,31 @@ def _paws_couple(random: Random, world: World) -> Iterator[_Paraphrase]:
         )
 
 
-def _paws_candidates(setting: Setting, random: Random) -> Iterator[_Paraphrase]:
+def _paws(setting: Setting, world: World) -> Iterator[_Paraphrase]:
     """Yield PAWS-X pairs; those of two persons in two clauses are the hardest, and the rarest."""
-    world = setting.world()
-    while True:
-        kinds = (_paws_single, _paws_company, _paws_couple)
-        yield from random.choices(kinds, (0.7, 0.2, 0.1))[0](random, world)
+    kinds = (_paws_single, _paws_company, _paws_couple)
+    return world.random.choices(kinds, (0.7, 0.2, 0.1))[0](world)
 
 
-def _qqp_candidates(setting: Setting, random: Random) -> Iterator[_Paraphrase]:
+def _qqp(setting: Setting, world: World) -> Iterator[_Paraphrase]:
     """Yield pairs of posts whose question and remark change places; for one label the question
     swaps subject and object."""
-    world = setting.world()
-    while True:
-        event = _encounter(random, world, 0.8)
-        roles = [name for name in ("place", "time") if getattr(event, name) is not None]
-        remark = world.event(random, negated=0.15, every=0.0)
-        alike = persons(remark) & persons(event) or remark.verb == event.verb
-        if event.negated or not roles or alike:
-            continue
-        role, order = random.choice(roles), random.choice((1, -1))
-        first = (Sentence(remark), Sentence(event, role))[::order]
-        reworded = Sentence(refronted(random, remark, 0.4))
-        for asked, label in ((event, "duplicate"), (_turned(event), "different")):
-            second = (Sentence(asked, role), reworded)[::order]
-            yield _Paraphrase(first, second, label, (role, order))
+    random = world.random
+    event = _encounter(world, "qqp")
+    roles = [name for name in ("place", "time") if getattr(event, name) is not None]
+    remark = world.event("remark_qqp")
+    alike = persons(remark) & persons(event) or remark.verb == event.verb
+    if event.negated or not roles or alike:
+        return
+    role, order = random.choice(roles), random.choice((1, -1))
+    first = (Sentence(remark), Sentence(event, role))[::order]
+    reworded = Sentence(refronted(random, remark, 0.4))
+    for asked, label in ((event, "duplicate"), (_turned(event), "different")):
+        second = (Sentence(asked, role), reworded)[::order]
+        yield _Paraphrase(first, second, label, (role, order))
 
 
-def tell(item: _Paraphrase, language: str, domain: str, identity: str) -> PairExample:
-    """Return both passages in a language."""
-    return PairExample(
-        identity,
-        passage(item.first, language, domain),
-        passage(item.second, language, domain),
-        item.label,
-    )
-
-
-PAWSX = Maker(_paws_candidates, tell, _PAWS_LABELS)
-QQP = Maker(_qqp_candidates, tell, _QQP_LABELS)
+MAKERS = {
+    "pawsx": Maker(_paws, tell_pair, ("0", "1")),
+    "qqp": Maker(_qqp, tell_pair, ("different", "duplicate")),
+}

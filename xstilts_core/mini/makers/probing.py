@@ -8,15 +8,15 @@ sentences have a second clause, about others, so that their length reveals littl
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from random import Random
+from operator import attrgetter
 
 from xstilts_core.errors import UsageError
 from xstilts_core.examples import PairExample
 from xstilts_core.mini.grammar import Sentence, detokenise, realise, sentence_text
 from xstilts_core.mini.lexicon import TIMES_WITHOUT_NEVER, class_of
 from xstilts_core.mini.makers.maker import Item, Maker, Setting
-from xstilts_core.mini.makers.variation import altered, is_impossible, refronted
-from xstilts_core.mini.meaning import Event, Joined, Meaning, Token, persons
+from xstilts_core.mini.makers.variation import added, altered, is_impossible, refronted, without
+from xstilts_core.mini.meaning import Event, Joined, Meaning, Tokens, persons
 from xstilts_core.mini.world import World
 from xstilts_core.tasks import TASKS
 
@@ -38,27 +38,21 @@ class _Probe(Item):
     swap: float | None = None
     second: Meaning | None = None
     profile: object = None
-
-    @property
-    def key(self) -> object:
-        return (self.meaning, self.second, self.label)
-
-    @property
-    def unit(self) -> object:
-        return self.frame
+    key = property(attrgetter("meaning", "second", "label"))
+    unit = property(attrgetter("frame"))
 
 
-def _simple_event(random: Random, world: World, verb: str | None = None) -> Event:
+def _simple_event(world: World, verb: str | None = None) -> Event:
     """Draw an event that could also never happen."""
-    event = world.event(random, place=0.5, time=0.5, negated=0.0, front=0.0, every=0.0, verb=verb)
+    event = world.event("probe", verb=verb)
     return replace(event, time=None) if event.time in TIMES_WITHOUT_NEVER else event
 
 
-def _second_clause(random: Random, world: World, first: Event) -> Event | None:
+def _second_clause(world: World, first: Event) -> Event | None:
     """Draw a clause about others, in half of the cases."""
-    if random.random() >= _JOINED_SHARE:
+    if world.random.random() >= _JOINED_SHARE:
         return None
-    second = world.event(random, place=0.4, time=0.4, negated=0.0, front=0.0)
+    second = world.event("second_probe")
     return second if persons(first).isdisjoint(persons(second)) else None
 
 
@@ -66,70 +60,58 @@ def _joined(first: Event, second: Event | None) -> Meaning:
     return Joined(first, second) if second is not None else first
 
 
-def _negation(setting: Setting, random: Random) -> Iterator[_Probe]:
+def _negation(setting: Setting, world: World) -> Iterator[_Probe]:
     """Yield the same sentence without and with "never"."""
-    world = setting.world()
-    while True:
-        event = _simple_event(random, world)
-        rest = _second_clause(random, world, event)
-        for label, negated in (("plain", False), ("negated", True)):
-            yield _Probe(_joined(replace(event, negated=negated), rest), label, (event, rest))
+    event = _simple_event(world)
+    rest = _second_clause(world, event)
+    for label, negated in (("plain", False), ("negated", True)):
+        yield _Probe(_joined(replace(event, negated=negated), rest), label, (event, rest))
 
 
-def _number(setting: Setting, random: Random) -> Iterator[_Probe]:
+def _number(setting: Setting, world: World) -> Iterator[_Probe]:
     """Yield the same sentence with one object and with several."""
-    world = setting.world()
-    while True:
-        event = _simple_event(random, world)
-        if event.object is None or class_of(event.object.concept) not in ("thing", "animal"):
-            continue
-        rest = _second_clause(random, world, event)
-        thing = event.object
-        several = thing.number or int(world.preference("number", thing.concept).draw(random))
-        one, more = (
-            replace(event, object=replace(thing, number=count)) for count in (None, several)
-        )
-        yield _Probe(_joined(one, rest), "one", (one, rest))
-        yield _Probe(_joined(more, rest), "several", (one, rest))
+    event = _simple_event(world)
+    if event.object is None or class_of(event.object.concept) not in ("thing", "animal"):
+        return
+    rest = _second_clause(world, event)
+    one = without(event, "number")
+    several = event if event.object.number else added(world, event, "number")
+    for told, label in ((one, "one"), (several, "several")):
+        yield _Probe(_joined(told, rest), label, (one, rest))
 
 
-def _word_order(setting: Setting, random: Random) -> Iterator[_Probe]:
+def _word_order(setting: Setting, world: World) -> Iterator[_Probe]:
     """Yield the same sentence in the right order and with two neighbours swapped; every language
     has positions for a swap."""
-    world = setting.world()
-    while True:
-        event = world.event(random, place=1.0, time=0.7, front=0.0)
-        if event.place is None or (event.object is None and event.time is None):
-            continue
-        yield _Probe(event, "kept", event)
-        yield _Probe(event, "swapped", event, swap=random.random())
+    event = world.event(setting.task)
+    if event.place is None or (event.object is None and event.time is None):
+        return
+    yield _Probe(event, "kept", event)
+    yield _Probe(event, "swapped", event, swap=world.random.random())
 
 
-def _word_content(setting: Setting, random: Random) -> Iterator[_Probe]:
+def _word_content(setting: Setting, world: World) -> Iterator[_Probe]:
     """Yield frames that fit every verb, drawn for another verb, with one of the verbs."""
-    world, verbs = setting.world(), TASKS[setting.task].labels
-    while True:
-        frame = _simple_event(random, world, verb="dance")
-        rest = _second_clause(random, world, frame)
-        if rest is None or rest.verb not in verbs:
-            verb = random.choice(verbs)
-            yield _Probe(_joined(replace(frame, verb=verb), rest), verb, (frame, rest))
+    verbs = TASKS[setting.task].labels
+    frame = _simple_event(world, verb="dance")
+    rest = _second_clause(world, frame)
+    if rest is None or rest.verb not in verbs:
+        verb = world.random.choice(verbs)
+        yield _Probe(_joined(replace(frame, verb=verb), rest), verb, (frame, rest))
 
 
-def _translation(setting: Setting, random: Random) -> Iterator[_Probe]:
+def _translation(setting: Setting, world: World) -> Iterator[_Probe]:
     """Yield a sentence paired with a refronted one, which may differ in place, time or number."""
-    world = setting.world()
-    while True:
-        event = world.event(random, place=0.8, time=0.8, every=0.0)
-        moved = refronted(random, event, chance=1.0)
-        changed = altered(random, world, moved)
-        if moved.front == event.front or changed is None or is_impossible(changed):
-            continue
-        for second, label in ((moved, "same"), (changed, "other")):
-            yield _Probe(event, label, event, second=second, profile=(event.front, moved.front))
+    event = world.event(setting.task)
+    moved = refronted(world.random, event, chance=1.0)
+    changed = altered(world, moved)
+    if moved.front == event.front or changed is None or is_impossible(changed):
+        return
+    for second, label in ((moved, "same"), (changed, "other")):
+        yield _Probe(event, label, event, second=second, profile=(event.front, moved.front))
 
 
-def _swapped(tokens: tuple[Token, ...], share: float) -> tuple[Token, ...]:
+def _swapped(tokens: Tokens, share: float) -> Tokens:
     """Swap two neighbouring words, but neither the first word, whose capital would reveal the swap,
     nor punctuation."""
     positions = [

@@ -6,92 +6,50 @@ have a rival of the right kind: one of the same subject with another predicate, 
 predicate with another subject ("Anna buys a bag, and Anna sells a cup." What does Anna buy?). Facts
 have both rivals, or one.
 
-The tasks differ in their world and in `_Style`. SQuAD: events, and lasting facts about persons.
-XQuAD: events only. MLQA: more clauses with fronted adjuncts. TyDiQA: facts (occupation, home,
-employer, age). A question of SQuAD 2.0 without an answer asks for what nobody is told to do, or has
-both of its halves in the context, but in no clause together.
+The tasks differ in their world and in their style (lexicon/shares.yaml). SQuAD: events, and lasting
+facts about persons. XQuAD: events only. MLQA: more clauses with fronted adjuncts. TyDiQA: facts
+(occupation, home, employer, age). A question of SQuAD 2.0 without an answer asks for what nobody is
+told to do, or has both of its halves in the context, but in no clause together.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from operator import attrgetter
 from random import Random
+from types import SimpleNamespace as Style
 
 from xstilts_core.examples import Answer, SpanExample
 from xstilts_core.mini.grammar import (
+    Passage,
     Sentence,
     Spot,
     passage,
     passage_with_spot,
     sentence_text,
 )
-from xstilts_core.mini.lexicon import STATIVE_VERBS, class_of
+from xstilts_core.mini.lexicon import STATIVE_VERBS, kind_of, read_yaml
 from xstilts_core.mini.makers.maker import Item, Maker, Setting
-from xstilts_core.mini.meaning import (
-    Entity,
-    Event,
-    Fact,
-    Joined,
-    clauses,
-    same_clause,
-    unfronted,
-)
-from xstilts_core.mini.world import ATTRIBUTES, World, is_animal
+from xstilts_core.mini.makers.variation import added, asked_about
+from xstilts_core.mini.meaning import Clause, Entity, Event, Fact, Joined, clauses, unfronted
+from xstilts_core.mini.world import ATTRIBUTES, World, drawn, is_animal
 
-Clause = Event | Fact
-_ASKED = {"object": 0.85, "place": 0.11, "time": 0.04}
-"""Role of an event -> how often it is asked for, before plots that do not fit are dropped. Subjects
-are never asked for: in English, only such questions lack "does", which does not transfer."""
+_SHARES = read_yaml("shares.yaml")["questions"]
+STYLES = {task: Style(**style) for task, style in _SHARES["styles"].items()}
 _UNTOLD = 0.7
 """Share of the unanswerable questions about events whose predicate is told of nobody; in the others
 both halves are in the context."""
-_PLACE, _TIME = 0.95, 0.95
-_SURNAME = 0.1
-"""Few surnames keep contexts short."""
 _SAME = 0.5
 """Probability that the rival with the same predicate has the same object, place or time too."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Style:
-    """Structure of a task's contexts.
-
-    others: range of the number of further clauses (TyDiQA: of further pairs of rivals). joined,
-    front, ask_facts, unanswerable: probabilities of joined clauses, fronted adjuncts, questions
-    about facts and unanswerable questions. first: probability that the answer's clause is the first
-    of its sentence. rival: probability that an answer about an event has a rival.
-    dropped: probability that a question leaves out a place or time which it does not ask for.
-    """
-
-    others: tuple[int, int]
-    joined: float = 0.9
-    front: float = 0.2
-    ask_facts: float = 0.0
-    unanswerable: float = 0.0
-    first: float = 0.45
-    rival: float = 0.2
-    dropped: float = 1.0
-
-
-STYLES = {
-    "squad_v1": _Style((1, 1), ask_facts=0.15),
-    "squad_v2": _Style((1, 1), ask_facts=0.25, unanswerable=1 / 3, rival=0.4),
-    "xquad": _Style((1, 1)),
-    "mlqa": _Style((1, 2), front=0.4, first=0.5),
-    "tydiqa": _Style((0, 1), joined=0.95, ask_facts=1.0, first=0.65),
-}
 
 
 @dataclass(frozen=True, slots=True)
 class Question(Item):
     """A context, a question and the chunk that answers it (None if it has no answer here)."""
 
-    context: tuple[Sentence, ...]
+    context: Passage
     question: Sentence
     spot: Spot | None
-
-    @property
-    def key(self) -> object:
-        return (self.context, self.question)
+    key = property(attrgetter("context", "question"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,63 +57,44 @@ class _Plot:
     """What a context tells, and the role that is asked for.
 
     groups: the clauses of the context, the answer's first; a group's clauses tend to be joined.
-    other: a clause that has neither half of the question; None without one.
+    other: a clause that has neither half of the question.
     """
 
     groups: tuple[tuple[Clause, ...], ...]
     asked: str
-    other: Clause | None
+    other: Clause
 
     @property
     def answer(self) -> Clause:
         return self.groups[0][0]
 
 
-def _new_subject(random: Random, world: World, known: set[str]) -> Entity:
+def _new_subject(world: World, known: set[str]) -> Entity:
     """Draw a person, by name or occupation, who is none of the known."""
     while True:
-        subject = world.subject(random, persons=0.75, every=0.0, surname=_SURNAME)
+        subject = world.subject("subject_of_context")
         if not is_animal(subject) and subject.concept not in known:
             return subject
 
 
-def _new_event(random: Random, world: World, style: _Style, known: Sequence[Event]) -> Event:
+def _new_event(world: World, style: Style, known: Sequence[Event]) -> Event:
     """Draw an event whose subject and verb are none of the known."""
-    subject = _new_subject(random, world, {event.subject.concept for event in known})
+    subject = _new_subject(world, {event.subject.concept for event in known})
     # To work somewhere is a fact as well.
     verbs = {event.verb for event in known} | STATIVE_VERBS | {"work"}
     while True:
-        event = world.event(
-            random, subject, place=_PLACE, time=_TIME, negated=0.0, front=style.front
-        )
+        event = world.event(style.event, subject)
         if event.verb not in verbs:
             return event
 
 
-def _redrawn(random: Random, world: World, event: Event, role: str) -> Event:
+def _redrawn(world: World, event: Event, role: str) -> Event:
     """Return the event with another draw of one role."""
-    value: Entity | str | None
     if role == "subject":
-        value = _new_subject(random, world, {event.subject.concept})
-    elif role == "place":
-        value = world.place(random, event.verb, event.subject)
-    elif role == "time":
-        value = world.preference("time", event.verb).draw(random)
-    else:
-        value = world.object(random, event.verb, event.subject)
-    return replace(event, **{role: value})
-
-
-def _concept(event: Event, role: str) -> str | None:
-    """Return the concept of one role."""
-    value = getattr(event, role)
-    return value.concept if isinstance(value, Entity) else value
-
-
-def _question_word(event: Event) -> str:
-    """Return what kind of object the event has: a name, an animal or a thing; "" without one."""
-    kind = class_of(event.object.concept) if event.object else ""
-    return {"name_f": "name", "name_m": "name", "mass": "thing"}.get(kind, kind)
+        return replace(event, subject=_new_subject(world, {event.subject.concept}))
+    if role == "object":
+        return replace(event, object=world.object(event.verb, event.subject))
+    return added(world, event, role)
 
 
 def _acts_on_itself(clause: Clause) -> bool:
@@ -170,35 +109,40 @@ def _acts_on_itself(clause: Clause) -> bool:
 def _fit(events: Sequence[Event], asked: str) -> bool:
     """Return whether all have the asked role, in different words of one kind, and nobody acts on
     themselves."""
-    answers = {_concept(event, asked) for event in events}
+    if asked == "object":
+        goals = [event.object.concept for event in events if event.object]
+        kinds = {"thing" if kind_of(goal) == "mass" else kind_of(goal) for goal in goals}
+    else:
+        goals, kinds = [getattr(event, asked) for event in events], {asked}
     return (
-        None not in answers
-        and len(answers) == len(events)
-        and (asked != "object" or len(set(map(_question_word, events))) == 1)
+        None not in goals
+        and len(set(goals)) == len(events)
+        and len(kinds) == 1
         and not any(map(_acts_on_itself, events))
     )
 
 
-def _event_plot(random: Random, world: World, style: _Style) -> _Plot | None:
+def _event_plot(world: World, style: Style) -> _Plot | None:
     """Draw a plot of events; None if they do not fit together."""
-    (asked,) = random.choices(tuple(_ASKED), tuple(_ASKED.values()))
-    answer = _new_event(random, world, style, [])
+    random = world.random
+    asked = drawn(random, _SHARES["asked"])
+    answer = _new_event(world, style, [])
     if getattr(answer, asked) is None or answer.front == asked:
         return None
-    same_subject = _new_event(random, world, style, [answer])
+    same_subject = _new_event(world, style, [answer])
     if asked != "object":
-        same_subject = _redrawn(random, world, same_subject, asked)
+        same_subject = _redrawn(world, same_subject, asked)
     same_subject = replace(same_subject, subject=answer.subject)
-    same_predicate = _redrawn(random, world, answer, "subject")
+    same_predicate = _redrawn(world, answer, "subject")
     for role in ("object", "place", "time"):
         is_told = getattr(answer, role) is not None
         if role == asked or (is_told and random.random() > _SAME):
-            same_predicate = _redrawn(random, world, same_predicate, role)
+            same_predicate = _redrawn(world, same_predicate, role)
     told = [answer, same_subject, same_predicate]
     if not _fit(told, asked):
         return None
     for _ in range(random.randint(*style.others)):
-        told.append(_new_event(random, world, style, told))
+        told.append(_new_event(world, style, told))
     others = told[3:]
     (count,) = random.choices((0, 1), (1 - style.rival, style.rival))
     rivals = random.sample(told[1:3], count)
@@ -207,25 +151,25 @@ def _event_plot(random: Random, world: World, style: _Style) -> _Plot | None:
     return _Plot(groups, asked, others[0])
 
 
-def _fact_plot(random: Random, world: World, style: _Style) -> _Plot | None:
+def _fact_plot(world: World, style: Style) -> _Plot | None:
     """Draw a plot of facts; None if a value repeats. The person has a fact in each pair of rivals,
     and another person has the attribute that is asked for."""
-    asked, *attributes = random.sample(ATTRIBUTES, len(ATTRIBUTES))
+    asked, *attributes = world.random.sample(ATTRIBUTES, len(ATTRIBUTES))
     people: list[Entity] = []
-    pairs = 1 + random.randint(*style.others)
+    pairs = 1 + world.random.randint(*style.others)
     for _ in range(2 + pairs):
         known = frozenset(person.concept for person in people)
-        people.append(world.person(random, exclude=known))
+        people.append(world.person(exclude=known))
     person, partner, *rest = people
-    groups = [(world.fact(random, person, asked), world.fact(random, partner, attributes[-1]))]
+    groups = [(world.fact(person, asked), world.fact(partner, attributes[-1]))]
     for rival, attribute in zip(rest, attributes, strict=False):
-        groups.append((world.fact(random, rival, asked), world.fact(random, person, attribute)))
+        groups.append((world.fact(rival, asked), world.fact(person, attribute)))
     facts = [fact for group in groups for fact in group]
     is_clear = len({fact.value for fact in facts}) == len(facts)
     return _Plot(tuple(groups), "value", groups[0][1]) if is_clear else None
 
 
-def _arrange(random: Random, plot: _Plot, style: _Style) -> tuple[Sentence, ...]:
+def _arrange(random: Random, plot: _Plot, style: Style) -> Passage:
     """Arrange the groups as sentences in any order. The second clause of a joined sentence has
     nothing fronted."""
     sentences: list[Sentence] = []
@@ -239,26 +183,22 @@ def _arrange(random: Random, plot: _Plot, style: _Style) -> tuple[Sentence, ...]
     return tuple(sentences)
 
 
-def _question(random: Random, plot: _Plot, style: _Style) -> Sentence:
+def _question(random: Random, plot: _Plot, style: Style) -> Sentence:
     """Return the question; details that are not needed are left out at random."""
     clause = plot.answer
     if isinstance(clause, Fact):
         return Sentence(clause, plot.asked)
-    for name in ("place", "time"):
-        if name != plot.asked and random.random() < style.dropped:
-            clause = replace(clause, **{name: None})
+    clause = asked_about(random, clause, plot.asked, style.dropped)
     if clause.object is not None and plot.asked != "object" and random.random() < 0.4:
         clause = replace(clause, object=replace(clause.object, adjective=None))
-    return Sentence(replace(clause, front=None), plot.asked)
+    return Sentence(clause, plot.asked)
 
 
 def _without_answer(plot: _Plot) -> _Plot | None:
     """Return the plot in which the answer's clause has exchanged its subject with the other clause:
-    with the same words, no clause has both halves of the question. None if there is no other, or
+    with the same words, no clause has both halves of the question. None if
     somebody would act on themselves."""
     answer, other = plot.answer, plot.other
-    if other is None:
-        return None
     name = "person" if isinstance(answer, Fact) else "subject"
     changed = {
         answer: replace(answer, **{name: getattr(other, name)}),
@@ -270,42 +210,43 @@ def _without_answer(plot: _Plot) -> _Plot | None:
     return replace(plot, groups=groups)
 
 
-def _untold(random: Random, world: World, style: _Style, plot: _Plot) -> Sentence | None:
+def _untold(world: World, style: Style, plot: _Plot) -> Sentence | None:
     """Return a question what the answer's subject does otherwise, of which the context tells
     nothing; None if what is drawn does not fit."""
     events = [clause for group in plot.groups for clause in group if isinstance(clause, Event)]
-    event = replace(_new_event(random, world, style, events), subject=events[0].subject)
+    event = replace(_new_event(world, style, events), subject=events[0].subject)
     if getattr(event, plot.asked) is None or _acts_on_itself(event):
         return None
-    return _question(random, replace(plot, groups=((event,),)), style)
+    return _question(world.random, replace(plot, groups=((event,),)), style)
 
 
-def _spot_of(context: tuple[Sentence, ...], clause: Clause, role: str) -> Spot:
+def _spot_of(context: Passage, clause: Clause, role: str) -> Spot:
     """Return the position of the clause's chunk in the context."""
-    for number, sentence in enumerate(context):
-        for position, stated in enumerate(clauses(sentence.meaning)):
-            if same_clause(stated, clause):
-                return Spot(number, position, role)
-    raise ValueError(f"{clause} is not told in the context")
+    return next(
+        Spot(number, position, role)
+        for number, sentence in enumerate(context)
+        for position, stated in enumerate(clauses(sentence.meaning))
+        if unfronted(stated) == unfronted(clause)
+    )
 
 
-def candidates(setting: Setting, random: Random) -> Iterator[Question]:
-    """Yield endless contexts, each with one question."""
-    world, style = setting.world(), STYLES[setting.task]
-    while True:
-        draw = _fact_plot if random.random() < style.ask_facts else _event_plot
-        plot = draw(random, world, style)
-        if plot is None:
-            continue
-        question = _question(random, plot, style)
-        if random.random() >= style.unanswerable:
-            context = _arrange(random, plot, style)
-            yield Question(context, question, _spot_of(context, plot.answer, plot.asked))
-        elif plot.asked != "value" and random.random() < _UNTOLD:
-            if untold := _untold(random, world, style, plot):
-                yield Question(_arrange(random, plot, style), untold, None)
-        elif changed := _without_answer(plot):
-            yield Question(_arrange(random, changed, style), question, None)
+def _draw(setting: Setting, world: World) -> Iterator[Question]:
+    """Yield a context with one question."""
+    random = world.random
+    style = STYLES[setting.task]
+    draw = _fact_plot if random.random() < style.ask_facts else _event_plot
+    plot = draw(world, style)
+    if plot is None:
+        return
+    question = _question(random, plot, style)
+    if random.random() >= style.unanswerable:
+        context = _arrange(random, plot, style)
+        yield Question(context, question, _spot_of(context, plot.answer, plot.asked))
+    elif plot.asked != "value" and random.random() < _UNTOLD:
+        if untold := _untold(world, style, plot):
+            yield Question(_arrange(random, plot, style), untold, None)
+    elif changed := _without_answer(plot):
+        yield Question(_arrange(random, changed, style), question, None)
 
 
 def tell(item: Question, language: str, domain: str, identity: str) -> SpanExample:
@@ -317,4 +258,4 @@ def tell(item: Question, language: str, domain: str, identity: str) -> SpanExamp
     return SpanExample(identity, question, context, (Answer(context[start:end], start),))
 
 
-MAKER = Maker(candidates, tell)
+MAKERS = dict.fromkeys(STYLES, Maker(_draw, tell))

@@ -6,7 +6,6 @@ BUCC's sentences are longer, and some distractors differ from a gold sentence in
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from random import Random
 
 from xstilts_core.errors import UsageError
 from xstilts_core.examples import SentenceExample
@@ -33,52 +32,45 @@ class _RetrievalItem(Item):
         return tuple(unfronted(clause) for clause in clauses(self.meaning))
 
 
-def _candidates(setting: Setting, random: Random) -> Iterator[_RetrievalItem]:
-    """Yield endless sentences."""
-    world = setting.world()
-    while True:
-        yield _RetrievalItem(_draw_meaning(random, world, setting.task))
-
-
-def _draw_meaning(random: Random, world: World, task: str) -> Meaning:
-    """Draw a sentence: Tatoeba's are single clauses, half of BUCC's are joined."""
-    if task == "tatoeba":
+def _draw(setting: Setting, world: World) -> Iterator[_RetrievalItem]:
+    """Yield a sentence: Tatoeba's are single clauses, half of BUCC's are joined."""
+    random = world.random
+    if setting.task == "tatoeba":
         fact = random.random() < 0.1
-        return world.fact(random) if fact else world.event(random, place=0.7, time=0.7)
-    if random.random() < 0.5:
-        return world.event(random, place=0.85, time=0.75)
-    if random.random() < 0.7:
-        second = world.event(random, place=0.5, time=0.3, front=0.0)
+        meaning = world.fact() if fact else world.event("tatoeba")
+    elif random.random() < 0.5:
+        meaning = world.event("bucc")
     else:
-        second = world.fact(random)
-    return Joined(world.event(random, place=0.6, time=0.5), second)
+        event = random.random() < 0.7
+        second = world.event("second_bucc") if event else world.fact()
+        meaning = Joined(world.event("first_bucc"), second)
+    yield _RetrievalItem(meaning)
 
 
 def draw_items(setting: Setting, gold: int, distractors: int) -> tuple[_RetrievalItem, ...]:
     """Return gold pairs, followed in BUCC by distractors for the English and for the other side."""
-    random = setting.random()
-    stream = of_split(_candidates(setting, random), setting)
+    world = setting.world()
+    random, stream = world.random, of_split(_draw, setting, world)
     items = [next(stream) for _ in range(gold)]
     keys = {item.key for item in items}
     for side in ("english", "other"):
-        count = 0
-        while count < distractors:
-            hard = None
-            if random.random() < _HARD_SHARE:
-                pair = random.choice(items[:gold])
-                hard = _altered_sentence(random, setting.world(), pair.meaning)
-            item = _RetrievalItem(hard if hard is not None else next(stream).meaning, side)
+        size = len(items) + distractors
+        while len(items) < size:
+            is_hard = random.random() < _HARD_SHARE
+            hard = (
+                _altered_sentence(world, random.choice(items[:gold]).meaning) if is_hard else None
+            )
+            item = _RetrievalItem(hard or next(stream).meaning, side)
             if hard is None or item.key not in keys:
                 keys.add(item.key)
                 items.append(item)
-                count += 1
     return tuple(items)
 
 
-def _altered_sentence(random: Random, world: World, gold: Meaning) -> Meaning | None:
+def _altered_sentence(world: World, gold: Meaning) -> Meaning | None:
     """Return a gold sentence with another place, time or number."""
     first = gold.first if isinstance(gold, Joined) else gold
-    other = altered(random, world, first) if isinstance(first, Event) else None
+    other = altered(world, first) if isinstance(first, Event) else None
     if other is None or is_impossible(other):
         return None
     return replace(gold, first=other) if isinstance(gold, Joined) else other

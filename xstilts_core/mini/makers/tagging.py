@@ -10,14 +10,13 @@ the verb); a place after an object modifies one or the other, as drawn.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from random import Random
 
 from xstilts_core.examples import TagsExample
 from xstilts_core.mini.grammar import Sentence, tokens_of
 from xstilts_core.mini.lexicon import HELD_OUT_LEMMAS
 from xstilts_core.mini.makers.maker import Item, Maker, Setting
 from xstilts_core.mini.makers.variation import question_roles
-from xstilts_core.mini.meaning import Entity, Fact, Joined, Token, concepts_of
+from xstilts_core.mini.meaning import Entity, Fact, Joined, Tokens, concepts_of
 from xstilts_core.mini.world import World
 
 _NOMINAL = ("NOUN", "PROPN", "PRON")
@@ -47,57 +46,54 @@ class _Tagged(Item):
         return (replace(event, front=None, **{role: hidden}), role)
 
 
-def _draw_sentence(random: Random, world: World, task: str) -> Sentence:
+def _draw_sentence(world: World, task: str) -> Sentence:
     """Draw a sentence. UDPOS: events, facts, joined clauses and some questions. PAN-X: mostly full
     names, cities and organisations. CCG: longer clauses."""
+    random = world.random
     chance = random.random()
     if task == "panx":
         if chance >= 0.7:
-            return Sentence(world.event(random, persons=0.8, surname=0.6))
+            return Sentence(world.event("panx"))
         if chance < 0.4:
-            return Sentence(_draw_fact(random, world, surname=0.6))
-        first, second = _draw_fact(random, world, 0.5), _draw_fact(random, world, 0.5)
+            return Sentence(_draw_fact(world, surname=0.6))
+        first, second = _draw_fact(world, 0.5), _draw_fact(world, 0.5)
         if first.person.concept == second.person.concept:
-            second = world.event(random, persons=1.0)
+            second = world.event("second_panx")
         return Sentence(Joined(first, second))
     if task == "ccg":
-        clause = world.event(random, place=0.8, time=0.7, front=0.4)
+        clause = world.event("ccg")
         if chance < 0.5:
             return Sentence(clause)
-        return Sentence(Joined(clause, world.event(random, place=0.5, front=0.0)))
+        return Sentence(Joined(clause, world.event("second_ccg")))
     if chance < 0.15:
-        event = world.event(random, negated=0.0, front=0.0)
+        event = world.event("asked_udpos")
         roles = question_roles(event)
         return Sentence(event, random.choice(roles) if roles else None)
     if chance < 0.35:
-        return Sentence(world.fact(random))
+        return Sentence(world.fact())
     if chance < 0.7:
-        return Sentence(world.event(random))
-    if chance < 0.8:
-        second = world.fact(random)
-    else:
-        second = world.event(random, place=0.4, time=0.4, front=0.0)
-    return Sentence(Joined(world.event(random), second, random.choice(("and", "but"))))
+        return Sentence(world.event())
+    second = world.fact() if chance < 0.8 else world.event("second_udpos")
+    return Sentence(Joined(world.event(), second, random.choice(("and", "but"))))
 
 
-def _draw_fact(random: Random, world: World, surname: float) -> Fact:
+def _draw_fact(world: World, surname: float) -> Fact:
     """Draw a fact about a person, whose probability of a surname is `surname`."""
-    return world.fact(random, world.person(random, surname), random.choice(("city", "employer")))
+    return world.fact(world.person(surname), world.random.choice(("city", "employer")))
 
 
-def _candidates(setting: Setting, random: Random) -> Iterator[_Tagged]:
-    """Yield endless sentences; those of a training split have no held-out lemma, and those of a
-    test of supertags mostly have one: a known word's category is easily remembered."""
-    world = setting.world()
-    kept_without = _FAMILIAR_SHARE if setting.held_out and setting.task == "ccg" else 1.0
-    while True:
-        sentence = _draw_sentence(random, world, setting.task)
-        is_new = not HELD_OUT_LEMMAS.isdisjoint(concepts_of(sentence.meaning))
-        if setting.held_out if is_new else random.random() < kept_without:
-            yield _Tagged(sentence, setting.task == "ccg" and random.random() < _OF_OBJECT)
+def _draw(setting: Setting, world: World) -> Iterator[_Tagged]:
+    """Yield a sentence; those of a training split have no held-out lemma, and those of a test of
+    supertags mostly have one: a known word's category is easily remembered."""
+    is_ccg = setting.task == "ccg"
+    sentence = _draw_sentence(world, setting.task)
+    is_new = not HELD_OUT_LEMMAS.isdisjoint(concepts_of(sentence.meaning))
+    kept_without = _FAMILIAR_SHARE if setting.held_out and is_ccg else 1.0
+    if setting.held_out if is_new else world.random.random() < kept_without:
+        yield _Tagged(sentence, is_ccg and world.random.random() < _OF_OBJECT)
 
 
-def _maker(tags: Callable[[tuple[Token, ...], bool], tuple[str, ...]]) -> Maker:
+def _maker(tags: Callable[[Tokens, bool], tuple[str, ...]]) -> Maker:
     """Return the maker of a task. tags: the tags of tokens, given `_Tagged.of_object`."""
 
     def tell(item: _Tagged, language: str, domain: str, identity: str) -> TagsExample:
@@ -106,10 +102,10 @@ def _maker(tags: Callable[[tuple[Token, ...], bool], tuple[str, ...]]) -> Maker:
             identity, tuple(token.text for token in tokens), tags(tokens, item.of_object)
         )
 
-    return Maker(_candidates, tell)
+    return Maker(_draw, tell)
 
 
-def supertags(tokens: tuple[Token, ...], of_object: bool = False) -> tuple[str, ...]:
+def supertags(tokens: Tokens, of_object: bool = False) -> tuple[str, ...]:
     """Return one category per token. Clauses are split at the conjunction that links them;
     punctuation is ".", conjunctions are "conj". of_object: as in `_Tagged`."""
     tags = [""] * len(tokens)
@@ -134,9 +130,7 @@ def _towards(category: str, before: bool) -> str:
     return f"{category}/{category}" if before else rf"{category}\{category}"
 
 
-def _tag_clause(
-    tokens: tuple[Token, ...], clause: list[int], tags: list[str], of_object: bool
-) -> None:
+def _tag_clause(tokens: Tokens, clause: list[int], tags: list[str], of_object: bool) -> None:
     """Fill in the categories of one clause."""
     chunks: dict[str, list[int]] = {}
     for index in clause:
@@ -167,7 +161,7 @@ def _tag_clause(
         tags[verb] = _verb_category(tokens, chunks, verb)
 
 
-def _verb_category(tokens: tuple[Token, ...], chunks: dict[str, list[int]], verb: int) -> str:
+def _verb_category(tokens: Tokens, chunks: dict[str, list[int]], verb: int) -> str:
     """Return the verb's category, with slots for object (inner) and subject on their sides."""
     category = "S"
     if "S" in chunks:
@@ -179,9 +173,7 @@ def _verb_category(tokens: tuple[Token, ...], chunks: dict[str, list[int]], verb
     return category
 
 
-def _tag_noun_phrase(
-    tokens: tuple[Token, ...], chunk: list[int], tags: list[str], category: str
-) -> None:
+def _tag_noun_phrase(tokens: Tokens, chunk: list[int], tags: list[str], category: str) -> None:
     r"""Tag a noun phrase. The head, its last noun, name or pronoun, is N beside a determiner or
     number (which makes an NP of it), otherwise NP; its modifiers are N/N or N\N."""
     head = [index for index in chunk if tokens[index].pos in _NOMINAL] or chunk
@@ -198,9 +190,7 @@ def _tag_noun_phrase(
             tags[index] = _towards(modified, before)
 
 
-def _tag_adjunct(
-    tokens: tuple[Token, ...], chunk: list[int], tags: list[str], category: str
-) -> None:
+def _tag_adjunct(tokens: Tokens, chunk: list[int], tags: list[str], category: str) -> None:
     """Tag an adjunct: an adposition makes one of its noun phrase; without an adposition the phrase
     itself is the adjunct."""
     adpositions = [index for index in chunk if tokens[index].pos == "ADP"]
@@ -215,6 +205,8 @@ def _tag_adjunct(
     _tag_noun_phrase(tokens, nouns, tags, "NP")
 
 
-UDPOS = _maker(lambda tokens, _: tuple(token.pos for token in tokens))
-PANX = _maker(lambda tokens, _: tuple(token.ner for token in tokens))
-CCG = _maker(supertags)
+MAKERS = {
+    "udpos": _maker(lambda tokens, _: tuple(token.pos for token in tokens)),
+    "panx": _maker(lambda tokens, _: tuple(token.ner for token in tokens)),
+    "ccg": _maker(supertags),
+}
