@@ -4,6 +4,8 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -23,6 +25,22 @@ _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 def wrong(path: Path, line: int, problem: str) -> UsageError:
     """Return the error for line `line` (from 1) of a file."""
     return UsageError(f"{path}, line {line}: {problem}")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """The position of a named entry of a JSON file, for errors. Its line is searched only if it is
+    printed."""
+
+    path: Path
+    name: str | int
+    shown: str
+
+    def __str__(self) -> str:
+        text = read_text(self.path)
+        written = (text.find(json.dumps(self.name, ensure_ascii=ascii)) for ascii in (False, True))
+        line = text.count("\n", 0, max(0, *written)) + 1
+        return f"{self.path}, line {line}, {self.shown}"
 
 
 def truncation_hint(line: int, lines: list[str]) -> str:
@@ -118,13 +136,10 @@ def read_lines(path: Path) -> list[str]:
 def blocks(lines: Sequence[str]) -> Iterator[list[tuple[int, str]]]:
     """Yield the sentences of a file as lists of (line number, line). Blank lines separate
     sentences."""
-    block: list[tuple[int, str]] = []
-    for number, line in enumerate([*lines, ""], start=1):
-        if line.strip():
-            block.append((number, line))
-        elif block:
-            yield block
-            block = []
+    numbered = enumerate(lines, start=1)
+    for is_sentence, block in groupby(numbered, lambda entry: bool(entry[1].strip())):
+        if is_sentence:
+            yield list(block)
 
 
 def parse_json(text: str, path: Path, expected: str, line: int = 0, cut: str = "") -> Any:
