@@ -16,7 +16,6 @@ brackets are missing, doubled or empty is dropped. Found, replaced and dropped e
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 
@@ -85,7 +84,14 @@ def _in_language(
     if code == ENGLISH:
         return list(english), TranslationCount(part, code, found=len(english))
     if spec.translator:
-        examples, filled = _by_model(english, code, spec), 0
+        translations = translator.translations(
+            spec.translator_for(code),
+            code,
+            (source for example in english for source in sources_of(example)),
+            home() / spec.outputs / "translations",
+            lambda: model.device(spec.device),
+        )
+        examples, filled = [rebuild(example, code, translations) for example in english], 0
     else:
         name = part if spec.embedded else TRANSLATIONS[part]
         published = source_of(spec).load(name, "train", code)
@@ -117,18 +123,6 @@ def match_by_id(
     others = (spare[index] for index in order)
     examples = [matches.get(example.id) or next(others, None) for example in english]
     return examples, min(len(english) - len(matches), len(spare))
-
-
-def _by_model(
-    english: Sequence[Example], code: str, spec: IntermediateSpec
-) -> list[Example | None]:
-    """Translate the examples with the spec's translator; None for an example that it failed on."""
-    sources = dict.fromkeys(source for example in english for source in sources_of(example))
-    folder = home() / spec.outputs / "translations"
-    translations = translator.translations(
-        spec.translator_for(code), code, sources, Path(folder), lambda: model.device(spec.device)
-    )
-    return [rebuild(example, code, translations) for example in english]
 
 
 def sentences(text: str) -> list[str]:

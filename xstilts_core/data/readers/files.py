@@ -251,9 +251,11 @@ FILES = layouts(yaml.load(Path(__file__).with_name("layouts.yaml").read_text("ut
 # ---- files of a split
 
 
-def _layouts_of(name: str, split: str, data_root: Path) -> tuple[Layout, ...]:
-    """Return the layouts of a task and split. Raise UsageError for an unknown task or split, or a
-    data root that is not a folder."""
+def _matches(
+    name: str, split: str, code: str, data_root: Path
+) -> Iterator[tuple[Layout, list[Path]]]:
+    """Yield the layouts with labelled files of a language below the data root, and these files.
+    Raise UsageError for an unknown task or split, or a data root that is not a folder."""
     if name in TASKS and (reason := not_at_source(TASKS[name], "files")):
         raise UsageError(reason)
     if (name, split) not in FILES:
@@ -266,14 +268,7 @@ def _layouts_of(name: str, split: str, data_root: Path) -> tuple[Layout, ...]:
             f"the data root {data_root} is not a folder: "
             f"expected one with a folder per task ({name}/ ...)"
         )
-    return FILES[name, split]
-
-
-def _matches(
-    name: str, split: str, code: str, data_root: Path
-) -> Iterator[tuple[Layout, list[Path]]]:
-    """Yield the layouts with labelled files of a language below the data root, and these files."""
-    for layout in _layouts_of(name, split, data_root):
+    for layout in FILES[name, split]:
         if paths := layout.find(code, data_root):
             yield layout, paths
 

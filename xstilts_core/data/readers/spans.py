@@ -116,18 +116,18 @@ def sentence_spans(text: str) -> list[tuple[int, int]]:
     LAReQA's models (google-research/xtreme, third_party/processors/sb_sed.py), which has more
     exceptions. Every character that is not white space is in exactly one sentence.
     """
-    breaks = (match.end() for match in BREAK.finditer(text) if _is_break(text, match))
+    # Not after an abbreviation.
+    breaks = (
+        match.end()
+        for match in BREAK.finditer(text)
+        if not UNFINISHED.search(text[max(0, match.start() - 20) : match.start()])
+        or _BEGINNINGS.match(text, match.end())
+    )
     return [
         (first + len(piece) - len(piece.lstrip()), first + len(piece.rstrip()))
         for first, last in pairwise([0, *breaks, len(text)])
         if (piece := text[first:last]).strip()
     ]
-
-
-def _is_break(text: str, match: re.Match[str]) -> bool:
-    """Return whether a sentence ends here, that is, not after an abbreviation."""
-    before = text[max(0, match.start() - 20) : match.start()]
-    return not UNFINISHED.search(before) or bool(_BEGINNINGS.match(text, match.end()))
 
 
 # ---- questions and the sentences that answer them

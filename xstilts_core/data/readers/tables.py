@@ -270,10 +270,7 @@ def has_labels(path: Path) -> bool:
     Return True if a line cannot be read: reading then reports what is wrong.
     """
     try:
-        rows = [row.values for row in json_rows(path, TABLES["copa"])]
-    except UsageError:
+        labels = [row.values.get("label") for row in json_rows(path, TABLES["copa"])]
+    except (UsageError, AttributeError):
         return True
-    labels = [row.get("label") for row in rows if isinstance(row, dict)]
-    return len(labels) < len(rows) or (
-        None not in labels and (len(labels) == 1 or any(label != 0 for label in labels))
-    )
+    return None not in labels and (len(labels) == 1 or any(label != 0 for label in labels))

@@ -12,9 +12,14 @@ from typing import Any, NoReturn
 from xstilts_core.errors import UsageError, shown
 
 _SHOWN = 12
-# First bytes of compressed files.
-_PACKED = ((b"PK\x03\x04", "zip"), (b"\x1f\x8b", "gzip"), (b"BZh", "bzip2"))
-_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+# First bytes of files that cannot be read -> what they are.
+_UNREADABLE = {
+    b"PK\x03\x04": "a compressed file (zip): unpack it first",
+    b"\x1f\x8b": "a compressed file (gzip): unpack it first",
+    b"BZh": "a compressed file (bzip2): unpack it first",
+    b"\xff\xfe": "UTF-16 text: expected UTF-8",
+    b"\xfe\xff": "UTF-16 text: expected UTF-8",
+}
 # Files that this process has read: (bytes, modification time in ns) of each at that time. A run's
 # result lists the files it depends on.
 opened: dict[Path, tuple[int, int]] = {}
@@ -94,11 +99,9 @@ def read_text(path: Path) -> str:
     if not path.is_file():
         raise UsageError(f"{path} is missing: {_neighbours(path)}")
     content = record_opening(path).read_bytes()
-    for start, kind in _PACKED:
+    for start, problem in _UNREADABLE.items():
         if content.startswith(start):
-            raise UsageError(f"{path} is a compressed file ({kind}): unpack it first")
-    if content.startswith(_UTF_16):
-        raise UsageError(f"{path} is UTF-16 text: expected UTF-8")
+            raise UsageError(f"{path} is {problem}")
     nul_position = content.find(b"\0")
     if nul_position >= 0:
         problem = "a NUL byte: expected UTF-8 text; the file is damaged or not text"
