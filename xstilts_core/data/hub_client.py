@@ -376,11 +376,9 @@ def fetch(
     sums = {name: checksum(path) for name, path in paths.items()}
     for name, expected in expected_sums.items():
         if sums[name] != expected:
-            # .../<the repository's folder>/snapshots/<commit>/<file>
+            # .../<the repository's folder>/snapshots/<commit>/<name>
             path = paths[name]
-            folder = next(
-                (parent.parent for parent in path.parents if parent.name == "snapshots"), path
-            )
+            folder = path.parents[len(Path(name).parts) + 1]
             raise UsageError(
                 f"{subject}: {Path(name).name} differs from the file that {lock_path()} has at "
                 f"commit {commit[:12]}: expected SHA-256 {expected[:16]}..., found "

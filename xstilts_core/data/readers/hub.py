@@ -191,11 +191,8 @@ def fetch(name: str, source: HubData, config: str, split: str) -> "Dataset":
     files = [path for file, path in snapshot.paths.items() if file != CARD]
     table = concat_tables([InMemoryTable(_parquet(path, subject)) for path in files])
     hub_client.lock(repository, (config, split), snapshot, table.num_rows)
-    return (
-        Dataset(table).cast(_card_features(snapshot.paths[CARD])[config].features)
-        if CARD in snapshot.paths
-        else Dataset(table)
-    )
+    dataset, card = Dataset(table), snapshot.paths.get(CARD)
+    return dataset.cast(_card_features(card)[config].features) if card else dataset
 
 
 def _parquet(path: Path, subject: str, *, schema: bool = False) -> Any:

@@ -5,6 +5,7 @@ Ids number the rows that are used, from 1.
 """
 
 import csv
+import io
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -191,7 +192,7 @@ def _cells_of(path: Path, lines: list[str], table: Table) -> Iterator[tuple[int,
     """Yield (first line, last line, cells) of every row, with the header's."""
     if path.suffix == ".csv":
         # Cells that hold a comma are quoted; cells may hold line ends.
-        reader = csv.reader((f"{line}\n" for line in lines), strict=True)
+        reader = csv.reader(io.StringIO("\n".join(lines), newline=""), strict=True)
         start = 1
         try:
             for cells in reader:
