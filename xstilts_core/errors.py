@@ -14,7 +14,7 @@ class UsageError(ValueError):
     """A wrong value given by the user. The message names it, its origin and what is legal."""
 
 
-def unknown(kind: str, value: object, legal: Iterable[str], where: str = "") -> UsageError:
+def unknown(kind: str, value: object, legal: Iterable[str], where: object = "") -> UsageError:
     """Return the error for a `value` not in `legal`: "unknown task 'xnil' in params/quick.yaml: did
     you mean 'xnli'? ..."."""
     # Names from a broken file may be long and contain line breaks.

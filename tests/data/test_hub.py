@@ -323,8 +323,8 @@ def test_an_unknown_class_name_is_refused(monkeypatch):
 def rows(name: str, *values: tuple, classes: tuple[str, ...] = ()) -> list:
     """The examples that the task's shape makes of these rows."""
     source = HUB[name]
-    columns = dict(zip(source.columns, map(list, zip(*values, strict=True)), strict=True))
-    found = hub_reader.rows_of(name, source, "there", columns, classes)
+    table = [dict(zip(source.columns, cells, strict=True)) for cells in values]
+    found = hub_reader.rows_of(name, source, "there", table, classes)
     return hub_reader.examples_of(name, source, found, "de")
 
 

@@ -21,8 +21,8 @@ BLANKS = (" ", "\u3000", "\xa0 ", " \u2028")
 def hub(name: str, code: str, *values: tuple[Any, ...], classes: tuple[str, ...] = ()) -> list:
     """What the task's shape makes of these rows of one split."""
     source = HUB[name]
-    columns = dict(zip(source.columns, map(list, zip(*values, strict=True)), strict=True))
-    found = hub_reader.rows_of(name, source, "there", columns, classes)
+    table = [dict(zip(source.columns, cells, strict=True)) for cells in values]
+    found = hub_reader.rows_of(name, source, "there", table, classes)
     return hub_reader.examples_of(name, source, found, code)
 
 
@@ -136,7 +136,7 @@ def test_an_answer_before_the_beginning_is_looked_for() -> None:
 
 
 def test_rows_of_two_splits_are_numbered_through() -> None:
-    part = {"ctx_a": ["x"], "ctx_b": ["y"], "endings": [["1", "2", "3", "4"]], "label": ["0"]}
+    part = [{"ctx_a": "x", "ctx_b": "y", "endings": ["1", "2", "3", "4"], "label": "0"}]
     source = HUB["hellaswag"]
     rows = [row for _ in range(2) for row in hub_reader.rows_of("hellaswag", source, "there", part)]
     examples = hub_reader.examples_of("hellaswag", source, rows, "en")

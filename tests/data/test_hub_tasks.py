@@ -139,8 +139,8 @@ def test_numbers_without_any_names_are_refused(monkeypatch):
 def read(name: str, *values: tuple, classes: tuple[str, ...] = ()) -> list:
     """The examples that the task's shape makes of these rows."""
     source = HUB[name]
-    columns = dict(zip(source.columns, map(list, zip(*values, strict=True)), strict=True))
-    found = hub_reader.rows_of(name, source, "there", columns, classes)
+    table = [dict(zip(source.columns, cells, strict=True)) for cells in values]
+    found = hub_reader.rows_of(name, source, "there", table, classes)
     return hub_reader.examples_of(name, source, found, "en")
 
 

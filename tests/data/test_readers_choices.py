@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from xstilts_core.data.readers import files as local_files
-from xstilts_core.data.readers.tables import TABLES, read_older_siqa, read_table
+from xstilts_core.data.readers.tables import TABLES, read_table
 from xstilts_core.errors import UsageError
 from xstilts_core.examples import ChoiceExample
 
@@ -122,23 +122,19 @@ def test_siqa_in_both_releases(tmp_path):
         ChoiceExample(str(number), "Tracy left.", "Why?", ("a", "b", "c"), label)
         for number, label in ((1, 2), (2, 0))
     ]
-    assert (
-        read_table(newer, TABLES["siqa"])
-        == read_older_siqa(older, older.with_name("dev-labels.lst"))
-        == expected
-    )
+    assert read_table(newer, TABLES["siqa"]) == read_table(older, TABLES["older_siqa"]) == expected
     with pytest.raises(
         UsageError,
         match=r"dev-labels\.lst, line 1: 1 labels here but 2 questions in .*dev\.jsonl: expected as many",
     ):
         write(tmp_path / "socialiqa-train-dev/dev-labels.lst", "3\n")
-        read_older_siqa(older, older.with_name("dev-labels.lst"))
+        read_table(older, TABLES["older_siqa"])
     with pytest.raises(
         UsageError,
         match=r"dev-labels\.lst, line 2: label '0': expected the number of the right choice, 1 to 3",
     ):
         write(tmp_path / "socialiqa-train-dev/dev-labels.lst", "3\n0\n")
-        read_older_siqa(older, older.with_name("dev-labels.lst"))
+        read_table(older, TABLES["older_siqa"])
 
 
 def test_the_kind_of_question_becomes_an_english_question(tmp_path):

@@ -204,8 +204,8 @@ def test_squad_on_the_hub_asks_for_sentences_too():
     answers = {"text": ["Peter"], "answer_start": [12]}
     cells = ("q", "Who sleeps?", "Anna reads. Peter sleeps.", answers)
     source = HUB["squad_sentences"]
-    values = {name: [cell] for name, cell in zip(source.columns, cells, strict=True)}
-    rows = hub_reader.rows_of("squad_sentences", source, "here", values)
+    table = [dict(zip(source.columns, cells, strict=True))]
+    rows = hub_reader.rows_of("squad_sentences", source, "here", table)
     found = hub_reader.examples_of("squad_sentences", source, rows, "en")
     assert [(example.id, example.query, example.passages[0].text) for example in found] == [
         ("q", "Who sleeps?", "Peter sleeps.")

@@ -165,7 +165,7 @@ def write(path: Path, _number: int) -> None:
 class TestGenerating:
     def test_batches_have_like_lengths_and_every_sentence_once(self):
         lengths = [5, 4000, 7, 2000, 2000, 9000, 6]
-        found = list(translator.batches(lengths))
+        found = list(translator.batches(dict(enumerate(lengths))))
         assert found[:3] == [[5], [1], [3, 4]]
         assert sorted(position for batch in found for position in batch) == list(range(7))
         assert all(

@@ -166,14 +166,12 @@ def _edit(repository: Repository, commit_id: str) -> Iterator[_Entry]:
         group = lock[repository.group] = lock.get(repository.group) or {}
         yield group.setdefault(repository.key, _Entry(commit_id))
         if lock != _read():
-            write_text(file, _text(lock))
-
-
-def _text(lock: _Lock) -> str:
-    """Return the file's text, sorted so that two versions can be compared line by line."""
-    content = _ADAPTER.dump_python(lock, exclude_defaults=True)
-    options = {"sort_keys": True, "allow_unicode": True, "default_flow_style": False, "width": 200}
-    return HEADER + yaml.dump(content, Dumper=_DUMPER, **options)
+            # Sorted, so that two versions can be compared line by line.
+            content = _ADAPTER.dump_python(lock, exclude_defaults=True)
+            text = yaml.dump(
+                content, Dumper=_DUMPER, allow_unicode=True, default_flow_style=False, width=200
+            )
+            write_text(file, HEADER + text)
 
 
 def settle(repository: Repository, commit_id: str) -> str:
@@ -212,8 +210,11 @@ def revisions(spec: Any) -> dict[str, str]:
         data = [table[name] for table in tables for name in names if name in table]
         data += [TEXTS] if getattr(spec, "text_languages", ()) else []
         repositories += map(Repository.of, data)
-    commits = {repository.key: locked_commit(repository) for repository in repositories}
-    return {key: commit_id for key, commit_id in commits.items() if commit_id}
+    return {
+        repository.key: commit_id
+        for repository in repositories
+        if (commit_id := locked_commit(repository))
+    }
 
 
 # ---- requests and files
@@ -315,13 +316,9 @@ def head(repository: Repository, subject: str) -> str:
     with request(subject, repository):
         from huggingface_hub import HfApi
 
-        return str(
-            HfApi()
-            .repo_info(
-                repository.name, repo_type=repository.kind, revision=repository.branch or None
-            )
-            .sha
-        )
+        branch = repository.branch or None
+        info = HfApi().repo_info(repository.name, repo_type=repository.kind, revision=branch)
+        return str(info.sha)
 
 
 def cached_path(repository: Repository, name: str, commit: str) -> Path | None:
@@ -348,12 +345,12 @@ def fetch_file(repository: Repository, name: str, commit: str, subject: str) -> 
 def checksum(path: Path) -> str:
     """Return the SHA-256 of a file, in hexadecimal digits."""
     status = path.stat()
-    return _digest(path, status.st_mtime_ns, status.st_size)
+    return digest(path, status.st_size, status.st_mtime_ns)
 
 
-@functools.lru_cache(maxsize=1024)
-def _digest(path: Path, _time: int, _size: int) -> str:
-    """Return the checksum of one file version. Cached: one file has all of TyDiQA's languages."""
+@functools.lru_cache(maxsize=4096)
+def digest(path: Path, _size: int, _time: int) -> str:
+    """Return the SHA-256 of one version of a file. Cached, so each is read once."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
@@ -373,16 +370,15 @@ def fetch(
     """
     commit = locked_commit(repository) or settle(repository, head(repository, subject))
     locked = locked_content(repository, *part)
-    names = sorted(locked.files if locked else names_at(commit))
+    expected_sums = locked.files if locked else {}
+    names = sorted(expected_sums or names_at(commit))
     paths = {name: fetch_file(repository, name, commit, subject) for name in names}
     sums = {name: checksum(path) for name, path in paths.items()}
-    for name, expected in (locked.files if locked else {}).items():
+    for name, expected in expected_sums.items():
         if sums[name] != expected:
-            # .../<the repository's folder>/snapshots/<commit>/<file>
+            # .../<the repository's folder>/snapshots/<commit>/<name>
             path = paths[name]
-            folder = next(
-                (parent.parent for parent in path.parents if parent.name == "snapshots"), path
-            )
+            folder = path.parents[len(Path(name).parts) + 1]
             raise UsageError(
                 f"{subject}: {Path(name).name} differs from the file that {lock_path()} has at "
                 f"commit {commit[:12]}: expected SHA-256 {expected[:16]}..., found "
@@ -420,27 +416,9 @@ def lock(
 def encoder_files(names: Sequence[str]) -> list[str]:
     """Return those of a repository's files that an encoder is loaded from. Return none if the
     configuration or the weights are missing."""
-    weights = [
-        matches for form in WEIGHTS if (matches := [name for name in names if form.fullmatch(name)])
-    ]
-    return (
-        [*filter(SMALL.fullmatch, names), *weights[0]] if "config.json" in names and weights else []
-    )
-
-
-def _encoder_files_at(repository: Repository, commit: str, subject: str) -> list[str]:
-    """Return the files of an encoder at a commit, as the hub lists them."""
-    with request(subject, repository, commit):
-        from huggingface_hub import HfApi
-
-        names = HfApi().list_repo_files(repository.name, revision=commit, repo_type=repository.kind)
-    files = encoder_files(names)
-    if not files:
-        raise UsageError(
-            f"{subject}: the repository has no config.json with weights (safetensors or bin) "
-            f"beside it: {', '.join(names)}"
-        )
-    return files
+    weights = next(filter(None, ([*filter(form.fullmatch, names)] for form in WEIGHTS)), [])
+    complete = "config.json" in names and weights
+    return [*filter(SMALL.fullmatch, names), *weights] if complete else []
 
 
 def _adopt(repository: Repository) -> None:
@@ -461,11 +439,22 @@ def encoder(name: str, kind: str = "encoder") -> Path:
     kind: the model's purpose, for errors: an encoder, a translator.
     """
     repository, subject = Repository("model", name), f"{kind} {name!r}"
+
+    def files_at(commit: str) -> list[str]:
+        with request(subject, repository, commit):
+            from huggingface_hub import HfApi
+
+            names = HfApi().list_repo_files(name, revision=commit)
+        if not (files := encoder_files(names)):
+            raise UsageError(
+                f"{subject}: the repository has no config.json with weights (safetensors or bin) "
+                f"beside it: {', '.join(names)}"
+            )
+        return files
+
     if offline() and not locked_commit(repository):
         _adopt(repository)
-    snapshot = fetch(
-        repository, (), lambda commit: _encoder_files_at(repository, commit, subject), subject
-    )
+    snapshot = fetch(repository, (), files_at, subject)
     lock(repository, (), snapshot)
     return snapshot.paths["config.json"].parent
 

@@ -8,7 +8,6 @@ id may be left out, other fields are ignored.
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -60,10 +59,9 @@ def _example(line: str, form: str, where: str) -> Example:
         row = json.loads(line)
         if not isinstance(row, dict):
             raise UsageError(f"{where}: {shown(row)}: expected an object with {', '.join(fields)}")
-        defaults: dict[str, Any] = {"id": where, "text_b": "", "question": ""}
-        if form == "span":
-            defaults.pop("question")
-        example = TypeAdapter(OWN_FORMATS[form]).validate_python({**defaults, **row})
+        optional = {} if form == "span" else {"text_b": "", "question": ""}
+        values = {"id": where, **optional, **row}
+        example = TypeAdapter(OWN_FORMATS[form]).validate_python(values)
     except json.JSONDecodeError as error:
         raise UsageError(f"{where}: no JSON ({error.msg}, column {error.colno})") from None
     except ValidationError as error:

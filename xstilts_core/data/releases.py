@@ -98,10 +98,6 @@ class Source(ABC):
         a task without a pool."""
         return ()
 
-    def is_scrap(self, name: str, code: str) -> bool:
-        """Return whether a language's test data are almost nothing beside its development data."""
-        return False
-
     # ---- what follows for all of them
 
     def load(self, name: str, split: str, code: str) -> list[Example]:
@@ -154,7 +150,12 @@ class Source(ABC):
         Slices of real data have few labelled test rows: XTREME publishes its tests without labels.
         """
         test, dev = (self.languages(name, split) for split in ("test", "dev"))
-        scrap = any(self.is_scrap(name, code) for code in test if code in dev)
+
+        def size(split: str, code: str) -> int:
+            return sum(path.stat().st_size for path in self.split_files(name, split, code))
+
+        # Less than a twentieth of the development files is true of no release.
+        scrap = any(20 * size("test", code) < size("dev", code) for code in test if code in dev)
         return "dev" if scrap or len(test) < len(dev) else "test"
 
     def training(self, name: str, most: int, seed: int) -> dict[str, list[Example]]:
@@ -232,9 +233,6 @@ class Files(Source):
     def pool(self, name: str) -> Sequence[Passage]:
         return local_files.read_pool(name, self.root) if self.data_root else ()
 
-    def is_scrap(self, name: str, code: str) -> bool:
-        return local_files.is_scrap(name, code, self.root)
-
     def names(self, examples: Sequence[SentenceExample]) -> dict[str, frozenset[words.Name]]:
         """Return the words with the same spelling on both sides: proper names and numerals, but
         also loan words and, in related languages, common words that look the same."""
@@ -265,9 +263,9 @@ class Files(Source):
         in any web text.
         """
         texts_of: dict[str, set[str]] = {}
-        files = Files(self.data_root, "xtreme-r")
-        for name, split, code in files.labelled_splits():
-            for text_code, text in plain_texts(files.read(task(name), split, code), code):
+        for name, split, code in self.labelled_splits():
+            examples = local_files.read_files(name, split, code, self.root)
+            for text_code, text in plain_texts(examples, code):
                 texts = texts_of.setdefault(text_code, set())
                 chosen = not languages or text_code in languages
                 if chosen and text not in texts and len(texts) < most:
@@ -276,14 +274,14 @@ class Files(Source):
 
     def text_files(self) -> Iterator[Path]:
         """Yield the files whose texts `texts` reads."""
-        files = Files(self.data_root, "xtreme-r")
-        for name, split, code in files.labelled_splits():
-            yield from files.split_files(name, split, code)
+        for name, split, code in self.labelled_splits():
+            yield from local_files.find_files(name, split, code, self.root)
 
     def labelled_splits(self) -> Iterator[tuple[str, str, str]]:
         """Yield the task, split and language of everything that the files hold."""
+        files = Files(self.data_root, "xtreme-r")
         for name, split in local_files.FILES:
-            for code in self.languages(name, split):
+            for code in files.languages(name, split):
                 yield name, split, code
 
 
@@ -309,9 +307,6 @@ class Hub(Files):
         if self.data_root and name in LOCAL_ADDED and self.benchmark == "xtreme-r":
             codes += tuple(code for code in super().codes(name, split) if code in task(name).added)
         return codes
-
-    def is_scrap(self, name: str, code: str) -> bool:
-        return False
 
     def unlabelled(self, languages: Sequence[str], most: int, seed: int) -> list[str]:
         """Return first paragraphs of Wikipedia articles, drawn with the seed."""

@@ -7,25 +7,20 @@ from collections.abc import Collection, Sequence
 from functools import cache
 from itertools import groupby
 
-from xstilts_core.languages import LANGUAGES, language
+from xstilts_core.languages import language
 
 # In a script without spaces each character is a word; Latin letters and digits stay together.
 UNSPACED = re.compile(r"[0-9A-Za-z]+|.", re.DOTALL)
-# Prefixes of the Unicode names of letters, for the scripts of languages that write no spaces
-# (LANGUAGES, `whitespace`).
-_UNSPACED_SCRIPTS = {
-    "Han": ("CJK",),
-    "Japanese": ("CJK", "HIRAGANA", "KATAKANA", "HALFWIDTH KATAKANA", "IDEOGRAPHIC"),
-    "Thai": ("THAI",),
-    "Burmese": ("MYANMAR",),
-}
-_UNSPACED_NAMES = tuple(
-    {
-        name
-        for row in LANGUAGES.values()
-        if not row.whitespace
-        for name in _UNSPACED_SCRIPTS[row.script]
-    }
+# Prefixes of the Unicode names of letters in the scripts of languages that write no spaces
+# (LANGUAGES, `whitespace`): Chinese, Japanese, Thai and Burmese.
+_UNSPACED_NAMES = (
+    "CJK",
+    "HIRAGANA",
+    "KATAKANA",
+    "HALFWIDTH KATAKANA",
+    "IDEOGRAPHIC",
+    "THAI",
+    "MYANMAR",
 )
 Name = tuple[str, ...]
 
@@ -58,13 +53,10 @@ def spans(text: str, code: str) -> list[tuple[int, int]]:
     word_spans, first, spaced = [], 0, language(code).whitespace
     for inside, run in groupby(text, _in_words):
         end = first + len(list(run))
-        if inside:
-            run_spans = (
-                [(first, end)]
-                if spaced
-                else [match.span() for match in UNSPACED.finditer(text, first, end)]
-            )
-            word_spans += run_spans
+        if inside and spaced:
+            word_spans.append((first, end))
+        elif inside:
+            word_spans += [match.span() for match in UNSPACED.finditer(text, first, end)]
         first = end
     return word_spans
 

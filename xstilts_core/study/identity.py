@@ -20,7 +20,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
-from functools import cache, lru_cache
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -253,7 +253,7 @@ def files_of(spec: Spec) -> Files:
         if read and path.is_relative_to(root):
             unchanged = _size_and_time(path) == read
             name = path.relative_to(root).as_posix()
-            files[name] = (*read, digest(path, *read) if unchanged else "")
+            files[name] = (*read, hub_client.digest(path, *read) if unchanged else "")
     return dict(sorted(files.items()))
 
 
@@ -264,13 +264,6 @@ def _size_and_time(path: Path) -> tuple[int, int] | None:
     except OSError:
         return None
     return status.st_size, status.st_mtime_ns
-
-
-@lru_cache(maxsize=4096)
-def digest(path: Path, _size: int, _time: int) -> str:
-    """Return the SHA-256 of a file's bytes. Cached, so each version of a file is read once."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def has_files_below(recorded: Identity, data_root: str) -> bool:
@@ -301,7 +294,7 @@ class DataRoots:
             if now is None:
                 return f"made with {name} below {data_root}, which is gone"
             if now != (size, time) and (
-                now[0] != size or digest(root / name, *now) != recorded_digest
+                now[0] != size or hub_client.digest(root / name, *now) != recorded_digest
             ):
                 return f"made with {name} below {data_root}, which has other rows now"
         for name in self.input_paths(spec, data_root):

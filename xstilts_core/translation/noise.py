@@ -49,9 +49,8 @@ class _Vocabulary:
 
 def vocabulary(tokens: Iterable[str]) -> _Vocabulary:
     """Rank words by frequency, then alphabetically, so that a set always has the same ranks."""
-    ranking = tuple(
-        word for word, _ in sorted(Counter(tokens).items(), key=lambda entry: (-entry[1], entry[0]))
-    )
+    counts = Counter(tokens)
+    ranking = tuple(sorted(counts, key=lambda word: (-counts[word], word)))
     return _Vocabulary(ranking, {word: rank for rank, word in enumerate(ranking)})
 
 

@@ -16,7 +16,6 @@ brackets are missing, doubled or empty is dropped. Found, replaced and dropped e
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 
@@ -37,6 +36,8 @@ BREAK = re.compile(
     rf"(?:(?<=[a-z0-9%)\]\"'][.!?])|(?<=[.!?][\"')\]])){_TITLES}\s+(?=[\"'(\[]?[A-Z0-9])|\n+"
 )
 MARKS = (("[", "]"), ("{", "}"), ("<", ">"))
+# The sentences of a context, the index of the one with the marked answer, and its marks.
+_Marked = tuple[list[str], int, tuple[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +56,11 @@ def training(name: str, spec: IntermediateSpec) -> TrainingSet:
         return TrainingSet(english)
     codes, parts, counts = spec.data_languages or [ENGLISH], {}, []
     for part, examples in english.items():
+        # At random, in sizes that differ by at most one.
+        order = np.random.default_rng([spec.seed, 6]).permutation(len(examples)).tolist()
         by_position: dict[int, Example] = {}
-        for code, positions in _divide(len(examples), codes, spec.seed).items():
+        for number, code in enumerate(codes):
+            positions = sorted(order[number :: len(codes)])
             translations, count = _in_language(
                 part, code, [examples[index] for index in positions], spec
             )
@@ -72,15 +76,6 @@ def training(name: str, spec: IntermediateSpec) -> TrainingSet:
     return TrainingSet(parts, tuple(counts))
 
 
-def _divide(count: int, codes: Sequence[str], seed: int) -> dict[str, list[int]]:
-    """Assign `count` examples to languages at random, in sizes that differ by at most one. Return
-    the positions by language, in ascending order."""
-    order = np.random.default_rng([seed, 6]).permutation(count)
-    return {
-        code: sorted(order[position :: len(codes)].tolist()) for position, code in enumerate(codes)
-    }
-
-
 def _in_language(
     part: str, code: str, english: Sequence[Example], spec: IntermediateSpec
 ) -> tuple[list[Example | None], TranslationCount]:
@@ -89,23 +84,29 @@ def _in_language(
     if code == ENGLISH:
         return list(english), TranslationCount(part, code, found=len(english))
     if spec.translator:
-        examples = _by_model(english, code, spec)
-        total = sum(example is not None for example in examples)
-        count = TranslationCount(part, code, found=total, dropped=len(examples) - total)
+        translations = translator.translations(
+            spec.translator_for(code),
+            code,
+            (source for example in english for source in sources_of(example)),
+            home() / spec.outputs / "translations",
+            lambda: model.device(spec.device),
+        )
+        examples, filled = [rebuild(example, code, translations) for example in english], 0
     else:
         name = part if spec.embedded else TRANSLATIONS[part]
         published = source_of(spec).load(name, "train", code)
-        examples, count = match_by_id(
-            english, published, TranslationCount(part, code, found=0), spec.seed
-        )
+        examples, filled = match_by_id(english, published, spec.seed)
+    dropped = examples.count(None)
+    count = TranslationCount(part, code, len(english) - filled - dropped, filled, dropped)
     return [example and replace(example, id=f"{code}-{example.id}") for example in examples], count
 
 
 def match_by_id(
-    english: Sequence[Example], translations: Sequence[Example], count: TranslationCount, seed: int
-) -> tuple[list[Example | None], TranslationCount]:
+    english: Sequence[Example], translations: Sequence[Example], seed: int
+) -> tuple[list[Example | None], int]:
     """Match English examples with those of a set in another language by id and label. Others of
-    that set, drawn by the seed, replace the examples without a match, as far as there are enough.
+    that set, drawn by the seed, replace the examples without a match, as far as there are enough:
+    return also how many.
 
     If ids are row numbers, comparing labels detects tables that are not parallel: few examples are
     then found, and most are replaced.
@@ -121,22 +122,7 @@ def match_by_id(
     order = np.random.default_rng([seed, 7]).permutation(len(spare)).tolist()
     others = (spare[index] for index in order)
     examples = [matches.get(example.id) or next(others, None) for example in english]
-    filled = min(len(english) - len(matches), len(spare))
-    return examples, replace(
-        count, found=len(matches), filled=filled, dropped=len(english) - len(matches) - filled
-    )
-
-
-def _by_model(
-    english: Sequence[Example], code: str, spec: IntermediateSpec
-) -> list[Example | None]:
-    """Translate the examples with the spec's translator; None for an example that it failed on."""
-    sources = dict.fromkeys(source for example in english for source in sources_of(example))
-    folder = home() / spec.outputs / "translations"
-    translations = translator.translations(
-        spec.translator_for(code), code, sources, Path(folder), lambda: model.device(spec.device)
-    )
-    return [rebuild(example, code, translations) for example in english]
+    return examples, min(len(english) - len(matches), len(spare))
 
 
 def sentences(text: str) -> list[str]:
@@ -144,9 +130,8 @@ def sentences(text: str) -> list[str]:
     return [part.strip() for part in BREAK.split(text) if part and part.strip()]
 
 
-def mark_answer(example: SpanExample) -> tuple[list[str], int, tuple[str, str]] | None:
-    """Return (sentences of the context, index of the sentence with the marked answer, its marks),
-    or None if the context contains all kinds of marks."""
+def mark_answer(example: SpanExample) -> _Marked | None:
+    """Mark the first answer; return None if the context contains all kinds of marks."""
     answer, context = example.answers[0], example.context
     marks = next((pair for pair in MARKS if not set(pair) & set(context)), None)
     if marks is None:
@@ -193,7 +178,7 @@ def rebuild(example: Example, code: str, translations: Mapping[str, str]) -> Exa
 
 
 def project_answer(
-    marking: tuple[list[str], int, tuple[str, str]], code: str, translations: Mapping[str, str]
+    marking: _Marked, code: str, translations: Mapping[str, str]
 ) -> tuple[str, str, str] | None:
     """Return the translated context without the marks, in three parts: before the answer, the
     answer, after it.

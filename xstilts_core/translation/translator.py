@@ -13,7 +13,7 @@ import hashlib
 import json
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,11 +51,6 @@ class _Translator:
     tokenizer: PreTrainedTokenizerBase
     prefix: str
     first: int | None
-
-    @property
-    def longest(self) -> int:
-        """Maximum length of a source in tokens."""
-        return int(getattr(self.network.config, "max_position_embeddings", None) or 512)
 
 
 def nllb_code(code: str) -> str:
@@ -138,10 +133,10 @@ def load(name: str, folder: str, code: str, device: torch.device) -> _Translator
     return _Translator(network.to(device).eval(), tokenizer, prefix, first)
 
 
-def batches(lengths: Sequence[int]) -> Iterator[list[int]]:
-    """Group positions of sentences of similar length, the longest first, so that a batch that
-    exceeds the memory fails at once."""
-    order = sorted(range(len(lengths)), key=lambda position: (-lengths[position], position))
+def batches(lengths: Mapping[str, int]) -> Iterator[list[str]]:
+    """Group sentences of similar length, the longest first, so that a batch that exceeds the memory
+    fails at once."""
+    order = sorted(lengths, key=lambda sentence: -lengths[sentence])
     start = 0
     while start < len(order):
         size = max(1, BATCH_TOKENS // max(1, lengths[order[start]]))
@@ -152,15 +147,15 @@ def batches(lengths: Sequence[int]) -> Iterator[list[int]]:
 def generate(translator: _Translator, sentences: Sequence[str]) -> Iterator[list[tuple[str, str]]]:
     """Translate distinct sentences with the model's own search; yield (sentence, translation)
     pairs, a batch at a time. A sentence that is too long for the model gets ""."""
-    tokenizer, longest = translator.tokenizer, translator.longest
+    tokenizer = translator.tokenizer
+    longest = int(getattr(translator.network.config, "max_position_embeddings", None) or 512)
     texts = {sentence: translator.prefix + sentence for sentence in sentences}
     ids = tokenizer([*texts.values()])["input_ids"] if texts else []
     lengths = {sentence: len(tokens) for sentence, tokens in zip(texts, ids, strict=True)}
-    short = [sentence for sentence in sentences if lengths[sentence] <= longest]
+    short = {sentence: length for sentence, length in lengths.items() if length <= longest}
     if len(short) < len(lengths):
-        yield [(sentence, "") for sentence in sentences if lengths[sentence] > longest]
-    for positions in batches([lengths[sentence] for sentence in short]):
-        batch = [short[position] for position in positions]
+        yield [(sentence, "") for sentence in lengths if sentence not in short]
+    for batch in batches(short):
         inputs = tokenizer(
             [texts[sentence] for sentence in batch], return_tensors="pt", padding=True
         ).to(translator.network.device)
@@ -218,16 +213,13 @@ def translations(
         with locks.hold(path.with_suffix(".lock")):
             by_source = read(path)
             if missing := [sentence for sentence in unique if sentence not in by_source]:
-                translator = load(name, model_folder, code, get_device())
-                by_source |= _translate_missing(translator, code, missing, path)
+                _translate(load(name, model_folder, code, get_device()), code, missing, path)
+                by_source = read(path)
     return {sentence: by_source[sentence] for sentence in unique}
 
 
-def _translate_missing(
-    translator: _Translator, code: str, missing: Sequence[str], path: Path
-) -> dict[str, str]:
-    """Translate the missing sentences and append them, batch by batch."""
-    translations: dict[str, str] = {}
+def _translate(translator: _Translator, code: str, missing: Sequence[str], path: Path) -> None:
+    """Translate the missing sentences and append them to the file, batch by batch."""
     with (
         path.open("a", encoding="utf-8") as stream,
         tqdm(
@@ -246,6 +238,4 @@ def _translate_missing(
                 pair = {"source": source, "target": translation}
                 stream.write(json.dumps(pair, ensure_ascii=False) + "\n")
             stream.flush()
-            translations.update(pairs)
             progress.update(len(pairs))
-    return translations

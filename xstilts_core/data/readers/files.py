@@ -2,12 +2,12 @@
 
 from codecs import BOM_UTF8
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import yaml
-from pydantic import ConfigDict, TypeAdapter, with_config
+from pydantic import BeforeValidator, ConfigDict, TypeAdapter, with_config
 
 from xstilts_core.data.readers import mentions, sentences, spans, tables, tags
 from xstilts_core.data.readers.shapes import numbered, of_language
@@ -17,10 +17,10 @@ from xstilts_core.files.strict_yaml import FastLoader
 from xstilts_core.languages import LANGUAGES, language
 from xstilts_core.tasks import LOCAL, TASKS, not_at_source
 
-# Development files are more than this many times as large as test files that hold only a few rows,
-# such as the heads of real files.
-_SCRAP = 20
-_ENTITIES = "mewslix/candidate_set_entities.jsonl"
+# Names, or a single one, in layouts.yaml.
+_Names = Annotated[
+    tuple[str, ...], BeforeValidator(lambda value: [value] if isinstance(value, str) else value)
+]
 
 
 @with_config(ConfigDict(extra="forbid"))
@@ -41,13 +41,13 @@ class Layout:
     exist, or must not, for the location to apply (slices of a data set).
     """
 
-    files: tuple[str, ...]
-    languages: tuple[str, ...] = ()
-    table: tuple[str, ...] = ()
-    read: tuple[str, ...] = ()
-    keep: tuple[str, ...] = ()
+    files: _Names
+    languages: _Names = ()
+    table: _Names = ()
+    read: _Names = ()
+    keep: _Names = ()
     labelled_columns: int = 0
-    beside: tuple[str, ...] = ()
+    beside: _Names = ()
     condition: str = ""
     refusal: str = ""
     requires: str = ""
@@ -102,21 +102,19 @@ class Layout:
 
     def examples(self, paths: list[Path], code: str) -> list[Example]:
         """Return the examples of these files in a language."""
-        name, *arguments = (argument.format(code=code) for argument in self.read or ("",))
         examples: list[Any]
         if self.table:
             examples = tables.read_tables(paths, code, self.table)
-        elif name in _JOINT_READERS:
-            examples = _JOINT_READERS[name](paths, *arguments)
         else:
-            path = paths[0]
-            examples = _READERS[name](path, *self.files_beside(path), *arguments)
-        for name in self.keep:
-            examples = _PARTS[name](examples)
+            name, *arguments = (argument.format(code=code) for argument in self.read)
+            inputs = [paths] if name in _JOINT else [paths[0], *self.files_beside(paths[0])]
+            examples = _READERS[name](*inputs, *arguments)
+        for part in self.keep:
+            examples = _kept(examples, part)
         return examples
 
 
-# ---- readers, conditions and parts by their names in layouts.yaml
+# ---- readers and conditions by their names in layouts.yaml, and parts of the examples
 
 
 def _squad_of_language(path: Path, code: str) -> list[SpanExample]:
@@ -138,14 +136,11 @@ def _other_articles(path: Path) -> list[SpanExample]:
     return _without_contexts(spans.read_squad(path), held_out)
 
 
-# Readers of several files together, and of a file with those beside it.
-_JOINT_READERS: Mapping[str, Callable[..., list[Any]]] = {
+# Readers of several files together. The others read one file with those beside it.
+_JOINT = ("anli_rounds", "treebanks")
+_READERS: Mapping[str, Callable[..., list[Any]]] = {
     "anli_rounds": tables.read_anli_rounds,
     "treebanks": tags.read_treebanks,
-}
-_READERS: Mapping[str, Callable[..., list[Any]]] = {
-    "older_siqa": tables.read_older_siqa,
-    "labelled_lines": tables.read_labelled_lines,
     "squad": spans.read_squad,
     "squad_of_language": _squad_of_language,
     "other_articles": _other_articles,
@@ -191,31 +186,29 @@ def _distinct(examples: Sequence[PairExample]) -> list[PairExample]:
     return numbered(first_copies.values())
 
 
-def _fifth(examples: Sequence[Any]) -> int:
-    """Return the position at which the last fifth begins."""
-    return len(examples) * 4 // 5
+def _kept(examples: list[Any], part: str) -> list[Any]:
+    """Return the part of a file's examples that is used.
 
-
-def _tenth(examples: Sequence[Any]) -> int:
-    """Return the position at which the last tenth begins."""
-    return len(examples) - max(1, len(examples) // 10)
-
-
-# The second part of a division has no row about a text of the first one used. Ids stay those of the
-# file.
-_PARTS: Mapping[str, Callable[[list[Any]], list[Any]]] = {
-    "first four fifths": lambda examples: examples[: _fifth(examples)],
-    "last fifth": lambda examples: _without_contexts(
-        examples[_fifth(examples) :], examples[: _fifth(examples)]
-    ),
-    "last tenth": lambda examples: examples[_tenth(examples) :],
-    "before the last tenth": lambda examples: _without_contexts(
-        examples[: _tenth(examples)], examples[_tenth(examples) :]
-    ),
-    "distinct": _distinct,
-    "unaltered": lambda examples: [example for example in examples if "-" not in example.id],
-    "by sentence": spans.by_sentence,
-}
+    The second part of a division has no row about a text of the first one used. Ids stay those of
+    the file.
+    """
+    fifth, tenth = len(examples) * 4 // 5, len(examples) - max(1, len(examples) // 10)
+    match part:
+        case "first four fifths":
+            return examples[:fifth]
+        case "last fifth":
+            return _without_contexts(examples[fifth:], examples[:fifth])
+        case "last tenth":
+            return examples[tenth:]
+        case "before the last tenth":
+            return _without_contexts(examples[:tenth], examples[tenth:])
+        case "unaltered":
+            return [example for example in examples if "-" not in example.id]
+        case "by sentence":
+            return spans.by_sentence(examples)
+        case "distinct":
+            return _distinct(examples)
+    raise ValueError(f"no part {part!r} of a file's examples")
 
 
 # ---- layouts.yaml
@@ -239,24 +232,16 @@ def layouts(content: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[Any, tup
 def _expanded(name: str, split: str, entry: Mapping[str, Any]) -> Iterator[Layout]:
     """Yield the layouts of an entry: one per folder and alternative. split: the release's name."""
     shared = {key: value for key, value in entry.items() if key not in ("splits", "below", "any")}
+    groups = {"all": LANGUAGES, "task": TASKS[name].languages, "added": TASKS[name].added}
     for folder in entry.get("below", ["."]):
         prefix = "" if folder == "." else f"{folder}/"
-        for fields in entry.get("any", [{}]):
-            fields = {**shared, **fields}
-            for key in ("files", "table", "read", "keep"):
-                value = fields.get(key, [])
-                fields[key] = [value] if isinstance(value, str) else value
-            fields["files"] = [prefix + path.replace("{split}", split) for path in fields["files"]]
+        for alternative in entry.get("any", [{}]):
+            fields = {**shared, **alternative}
             if isinstance(group := fields.get("languages"), str):
-                fields["languages"] = _languages_of(name, group)
-            yield _LAYOUT.validate_python(fields)
-
-
-def _languages_of(name: str, group: str) -> tuple[str, ...]:
-    """Return all languages, those of a task (task), or those that XTREME-R adds to it (added)."""
-    if group == "all":
-        return tuple(LANGUAGES)
-    return TASKS[name].added if group == "added" else TASKS[name].languages
+                fields["languages"] = list(groups[group])
+            layout = _LAYOUT.validate_python(fields)
+            files = (prefix + path.replace("{split}", split) for path in layout.files)
+            yield replace(layout, files=tuple(files))
 
 
 _LAYOUT = TypeAdapter(Layout)
@@ -266,29 +251,24 @@ FILES = layouts(yaml.load(Path(__file__).with_name("layouts.yaml").read_text("ut
 # ---- files of a split
 
 
-def _layouts_of(name: str, split: str, data_root: Path) -> tuple[Layout, ...]:
-    """Return the layouts of a task and split. Raise UsageError for an unknown task or split, or a
-    data root that is not a folder."""
+def _matches(
+    name: str, split: str, code: str, data_root: Path
+) -> Iterator[tuple[Layout, list[Path]]]:
+    """Yield the layouts with labelled files of a language below the data root, and these files.
+    Raise UsageError for an unknown task or split, or a data root that is not a folder."""
     if name in TASKS and (reason := not_at_source(TASKS[name], "files")):
         raise UsageError(reason)
     if (name, split) not in FILES:
-        splits = {known: [part for owner, part in FILES if owner == known] for known, _ in FILES}
-        if name not in splits:
-            raise unknown("task", name, splits, "the tasks that are read from files")
-        raise unknown("split", split, splits[name], f"the files of {name}")
+        if not (splits := [part for owner, part in FILES if owner == name]):
+            tasks = {known for known, _ in FILES}
+            raise unknown("task", name, tasks, "the tasks that are read from files")
+        raise unknown("split", split, splits, f"the files of {name}")
     if not data_root.is_dir():
         raise UsageError(
             f"the data root {data_root} is not a folder: "
             f"expected one with a folder per task ({name}/ ...)"
         )
-    return FILES[name, split]
-
-
-def _matches(
-    name: str, split: str, code: str, data_root: Path
-) -> Iterator[tuple[Layout, list[Path]]]:
-    """Yield the layouts with labelled files of a language below the data root, and these files."""
-    for layout in _layouts_of(name, split, data_root):
+    for layout in FILES[name, split]:
         if paths := layout.find(code, data_root):
             yield layout, paths
 
@@ -303,16 +283,6 @@ def find_files(name: str, split: str, code: str, data_root: Path) -> list[Path]:
     """Return the labelled files of a task, split and language below the data root, as `read_files`
     reads them; none if there are none."""
     return next((paths for _, paths in _matches(name, split, code, data_root)), [])
-
-
-def is_scrap(name: str, code: str, data_root: Path) -> bool:
-    """Return whether a language's test files are almost empty: less than a twentieth of its
-    development files, which is true of no release."""
-    test, dev = (
-        sum(path.stat().st_size for path in find_files(name, split, code, data_root))
-        for split in ("test", "dev")
-    )
-    return test * _SCRAP < dev
 
 
 def read_files(name: str, split: str, code: str, data_root: Path) -> list[Example]:
@@ -359,23 +329,25 @@ def read_files(name: str, split: str, code: str, data_root: Path) -> list[Exampl
 # ---- passages to search
 
 
-# Task -> the file that leads to its passages, and their reader.
-_POOLS: Mapping[str, tuple[str, Callable[[Path], Sequence[Passage]]]] = {
-    "lareqa": (
-        "lareqa/xquad-r/en.json",
-        spans.read_sentences,
+# Task -> the file that leads to its passages, the names of all that hold them in its folder, and
+# their reader.
+_POOLS: Mapping[str, tuple[str, str, Callable[[Path], Sequence[Passage]]]] = {
+    "lareqa": ("lareqa/xquad-r/en.json", "*.json", spans.read_sentences),
+    "mewslix": (
+        "mewslix/candidate_set_entities.jsonl",
+        "candidate_set_entities.jsonl",
+        lambda path: tuple(mentions.read_entities(path).values()),
     ),
-    "mewslix": (_ENTITIES, lambda path: tuple(mentions.read_entities(path).values())),
 }
 
 
 def pool_files(name: str, data_root: Path) -> list[Path]:
-    """Return the existing files of a task's pool. Those of LAReQA's other languages are beside the
-    first."""
-    path = data_root / _POOLS[name][0] if name in _POOLS else Path()
-    if not path.is_file():
+    """Return the existing files of a task's pool."""
+    if name not in _POOLS:
         return []
-    return [path] if _POOLS[name][0] == _ENTITIES else sorted(path.parent.glob(f"*{path.suffix}"))
+    file, names, _ = _POOLS[name]
+    path = data_root / file
+    return sorted(path.parent.glob(names)) if path.is_file() else []
 
 
 def read_pool(name: str, data_root: Path) -> Sequence[Passage]:
@@ -383,7 +355,7 @@ def read_pool(name: str, data_root: Path) -> Sequence[Passage]:
     tasks without a pool."""
     if name not in _POOLS:
         return ()
-    file, read = _POOLS[name]
+    file, _, read = _POOLS[name]
     if not (path := data_root / file).is_file():
         raise UsageError(f"{path} is missing: {name} ranks its passages")
     return read(path)

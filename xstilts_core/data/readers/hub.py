@@ -140,17 +140,17 @@ def _table_rows(name: str, source: HubData, config: str, split: str) -> Iterator
     feature = table.features[source.columns[-1]]
     # The classes of a column, or of the lists in it; none if it holds texts or plain numbers.
     classes = getattr(getattr(feature, "feature", feature), "names", None) or ()
-    return rows_of(name, source, origin, table[:], classes)
+    return rows_of(name, source, origin, table.to_list(), classes)
 
 
 def rows_of(
     name: str,
     source: HubData,
     origin: str,
-    values: Mapping[str, Sequence[Any]],
+    table: Iterable[Mapping[str, Any]],
     classes: Sequence[str] = (),
 ) -> Iterator[Row]:
-    """Yield the rows of a table. values: by column. classes: the names of the label's classes.
+    """Yield the rows of a table. classes: the names of the label's classes.
 
     Raise UsageError if the classes have no names, or names that the task does not know: the order
     of classes is never guessed.
@@ -164,9 +164,8 @@ def rows_of(
     labels |= {str(number): label for number, label in enumerate(names)}
     if source.shape == "pair":
         labels["-1"] = None
-    for number, cells in enumerate(zip(*values.values(), strict=True), start=1):
-        row = Row(f"{origin}, row {number}", dict(zip(values, cells, strict=True)), labels)
-        label = row.values[column]
+    for number, values in enumerate(table, start=1):
+        row, label = Row(f"{origin}, row {number}", values, labels), values[column]
         if legal and not names and isinstance(label, int) and label >= 0:
             raise row.wrong(
                 f"{column} is {label!r} and the data set names no classes: "
@@ -192,11 +191,8 @@ def fetch(name: str, source: HubData, config: str, split: str) -> "Dataset":
     files = [path for file, path in snapshot.paths.items() if file != CARD]
     table = concat_tables([InMemoryTable(_parquet(path, subject)) for path in files])
     hub_client.lock(repository, (config, split), snapshot, table.num_rows)
-    return (
-        Dataset(table).cast(_card_features(snapshot.paths[CARD])[config].features)
-        if CARD in snapshot.paths
-        else Dataset(table)
-    )
+    dataset, card = Dataset(table), snapshot.paths.get(CARD)
+    return dataset.cast(_card_features(card)[config].features) if card else dataset
 
 
 def _parquet(path: Path, subject: str, *, schema: bool = False) -> Any:
@@ -214,18 +210,22 @@ def _parquet(path: Path, subject: str, *, schema: bool = False) -> Any:
 def _split_files(source: HubData, config: str, split: str, commit: str, subject: str) -> list[str]:
     """Return the parquet files of a split at a commit, and the card if they do not contain the
     class names themselves."""
-    from huggingface_hub import HfApi
+    import datasets
 
+    datasets.disable_progress_bars()
     repository = Repository.of(source)
+    # The hub's own parquet copies have a folder per configuration, and in it one per split. Other
+    # data sets declare their files by their card or folder names.
+    part = (
+        {"data_files": {split: f"{config}/{split}/*.parquet"}}
+        if repository.branch == CONVERTED
+        else {"name": config}
+    )
     with hub_client.request(subject, repository, commit):
-        names = []
-        if repository.branch == CONVERTED:
-            # The hub's own parquet copies have a folder per configuration, and in it one per split.
-            tree = HfApi().list_repo_tree(
-                repository.name, f"{config}/{split}", repo_type=repository.kind, revision=commit
-            )
-            names = [entry.path for entry in tree if entry.path.endswith(".parquet")]
-        names = names or _declared_files(repository, config, split, commit, subject)
+        builder = datasets.load_dataset_builder(repository.name, revision=commit, **part)
+        if split not in (files := builder.config.data_files or {}):
+            raise unknown("split", split, files, f"{subject} on the hub")
+    names = [path.partition(f"@{commit}/")[2] for path in files[split]]
     names = names[:1] if source.first_file else names
     for name in names:
         if not name.endswith(".parquet"):
@@ -240,19 +240,6 @@ def _split_files(source: HubData, config: str, split: str, commit: str, subject:
     card = hub_client.cached_path(repository, CARD, commit)
     declared = _card_features(card).get(config) if card else None
     return [*names, CARD] if declared and declared.features else names
-
-
-def _declared_files(
-    repository: Repository, config: str, split: str, commit: str, subject: str
-) -> list[str]:
-    """Return the files of a split as declared by the data set's card or its folder names."""
-    import datasets
-
-    datasets.disable_progress_bars()
-    builder = datasets.load_dataset_builder(repository.name, config, revision=commit)
-    if split not in (files := builder.config.data_files or {}):
-        raise unknown("split", split, files, f"{subject} on the hub")
-    return [path.partition(f"@{commit}/")[2] for path in files[split]]
 
 
 @lru_cache(maxsize=1)

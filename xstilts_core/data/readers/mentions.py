@@ -113,7 +113,7 @@ def read_mentions(path: Path, entities: Path, code: str) -> list[RankingExample]
         context = record.object("context")
         if (language := context.get("language")) != code:
             if language not in LANGUAGES:
-                raise unknown("language", language, LANGUAGES, record.position)
+                raise unknown("language", language, LANGUAGES, record.where)
             continue
         for mention in record.objects("mentions"):
             if (name := mention.get("entity_id")) not in pool:

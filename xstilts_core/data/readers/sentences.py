@@ -17,8 +17,8 @@ def read_tatoeba(path: Path, english: Path, language: str) -> list[SentenceExamp
     English side, so it has no gold pairs: use LASER's. Raise UsageError for a blank line or unequal
     lengths.
     """
-    sides = {language: (path, read_lines(path)), "en": (english, read_lines(english))}
-    lengths = [len(lines) for _, lines in sides.values()]
+    sides = {file: read_lines(file) for file in (path, english)}
+    lengths = list(map(len, sides.values()))
     if lengths[0] != lengths[1]:
         raise wrong(
             path,
@@ -26,11 +26,11 @@ def read_tatoeba(path: Path, english: Path, language: str) -> list[SentenceExamp
             f"{lengths[0]} lines here but {lengths[1]} in {english}: "
             "expected as many, line k translates line k",
         )
-    for file, lines in sides.values():
+    for file, lines in sides.items():
         for number, line in enumerate(lines, start=1):
             if not line.strip():
                 raise wrong(file, number, "blank: expected one sentence on every line")
-    return both_sides(language, [lines for _, lines in sides.values()])
+    return both_sides(language, list(sides.values()))
 
 
 def read_bucc(path: Path, english: Path, gold: Path, language: str) -> list[SentenceExample]:

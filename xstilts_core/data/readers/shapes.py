@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, TypeVar
 
+from xstilts_core.data.readers.text import Entry
 from xstilts_core.errors import UsageError, shown, unknown
 from xstilts_core.examples import (
     Answer,
@@ -31,22 +32,17 @@ _Item = TypeVar("_Item")
 class Row:
     """One row of a file or table.
 
-    where: its position, for errors, or a function that finds it. values: by column. labels: the
-    spelling of a label -> the task's label; None: the row has no gold label.
+    where: its position, for errors. values: by column. labels: the spelling of a label -> the
+    task's label; None: the row has no gold label.
     """
 
-    where: str | Callable[[], str]
+    where: str | Entry
     values: Mapping[str, Any]
     labels: Mapping[str, str | None] = field(default_factory=dict)
 
-    @property
-    def position(self) -> str:
-        """Return the file and line, or the data set and row."""
-        return self.where if isinstance(self.where, str) else self.where()
-
     def wrong(self, problem: str) -> UsageError:
         """Return the error for this row."""
-        return UsageError(f"{self.position}: {problem}")
+        return UsageError(f"{self.where}: {problem}")
 
     def get(self, name: str, kind: type = str) -> Any:
         """Return the value of a column. Raise UsageError unless it exists and has type `kind`
@@ -71,14 +67,10 @@ class Row:
         """Return the objects in a column. Files list them; the hub's tables hold a list per key."""
         value = self.get(name, object)
         try:
-            columns = list(zip(*value.values(), strict=True)) if isinstance(value, dict) else None
-        except (TypeError, ValueError):
-            columns = None
-        entries = (
-            self.get(name, list)
-            if columns is None
-            else [dict(zip(value, cells, strict=True)) for cells in columns]
-        )
+            rows = zip(*value.values(), strict=True)
+            entries = [dict(zip(value, cells, strict=True)) for cells in rows]
+        except (AttributeError, TypeError, ValueError):
+            entries = self.get(name, list)
         return [replace(self, values=entry) for entry in entries]
 
     def text(self, name: str) -> str:
@@ -88,7 +80,7 @@ class Row:
     def label(self, spelling: object, kind: str = "label") -> str | None:
         """Return the label that is spelt so. Raise UsageError if the spelling is not legal."""
         if (text := str(spelling).strip()) not in self.labels:
-            raise unknown(kind, text, self.labels, self.position)
+            raise unknown(kind, text, self.labels, self.where)
         return self.labels[text]
 
     def index(self, name: str, count: int, first: int = 0) -> int:
@@ -191,7 +183,7 @@ def _commonsenseqa(row: Row, question: str, choices: str, key: str) -> ChoiceExa
             f"two choices have the same letter ({', '.join(letters)[:80]}): expected each once"
         )
     if letter not in letters:
-        raise unknown(key, letter, letters, row.position)
+        raise unknown(key, letter, letters, row.where)
     return _choice("", stem, [entry.get("text") for entry in entries], letters.index(letter))
 
 
@@ -205,7 +197,7 @@ def _copa(row: Row, premise: str, question: str, first: str, second: str, label:
     """
     texts = [row.get(name) for name in (premise, first, second)]
     if (kind := row.get(question)) not in ("cause", "effect"):
-        raise unknown("question", kind, ("cause", "effect"), row.position)
+        raise unknown("question", kind, ("cause", "effect"), row.where)
     names = (first, second)
     right = names.index(row.label(row.get(label, object))) if row.labels else row.index(label, 2)
     return _choice(texts[0], f"What was the {kind}?", texts[1:], right)

@@ -1,44 +1,27 @@
 """Read questions about a text in SQuAD's JSON, versions 1.1 and 2.0 (SQuAD, XQuAD, MLQA,
 TyDiQA-GoldP), and as queries for the sentence with the answer (SQuAD, LAReQA)."""
 
-import json
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from xstilts_core.data.readers.shapes import Row, numbered_repeats, span
-from xstilts_core.data.readers.text import parse_json, read_text
+from xstilts_core.data.readers.text import Entry, parse_json, read_text
 from xstilts_core.errors import UsageError, shown
 from xstilts_core.examples import Passage, RankingExample, SpanExample
 from xstilts_core.tasks import TASKS
 
-# The first answers in a file if they were removed: XTREME's copies of test files have
-# [{"answer_start": 0, "text": ""}] in every question.
-_REMOVED = re.compile(rb'"answers"\s*:\s*\[\s*\{[^{}\]]*"text"\s*:\s*""')
-_ANSWERS_KEY = re.compile(rb'"answers"')
+# What follows the first key "answers" of a file if they were removed: XTREME's copies of test files
+# have [{"answer_start": 0, "text": ""}] in every question.
+_REMOVED = re.compile(rb'\s*:\s*\[\s*\{[^{}\]]*"text"\s*:\s*""')
 _HEAD_BYTES = 1 << 20
 
 _SHAPE = (
     '{"data": [{"paragraphs": [{"context", "qas": [{"id", "question", '
     '"answers": [{"text", "answer_start"}]}]}]}]}'
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """The position of a question, for errors. Its line is searched only if it is printed."""
-
-    path: Path
-    id: str | int
-
-    def __str__(self) -> str:
-        text = read_text(self.path)
-        written = (text.find(json.dumps(self.id, ensure_ascii=ascii)) for ascii in (False, True))
-        line = text.count("\n", 0, max(0, *written)) + 1
-        return f"line {line}, question {shown(self.id)}"
 
 
 def read_squad(path: Path) -> list[SpanExample]:
@@ -62,35 +45,32 @@ def has_answers(path: Path) -> bool:
     `available` checks many files."""
     with path.open("rb") as file:
         head = file.read(_HEAD_BYTES)
-    answers = _ANSWERS_KEY.search(head)
-    return not (answers and _REMOVED.match(head, answers.start()))
+    return not _REMOVED.match(head.partition(b'"answers"')[2])
 
 
 def questions(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield (context, entry of "qas") of every question. Raise UsageError if the JSON is truncated
     or lacks a level."""
-    for origin, paragraph in paragraphs(path):
-        context = member(paragraph, "context", str, path, origin)
-        for entry in member(paragraph, "qas", list, path, origin):
+    for where, paragraph in paragraphs(path):
+        context = member(paragraph, "context", str, where)
+        for entry in member(paragraph, "qas", list, where):
             yield context, entry
 
 
 def paragraphs(path: Path) -> Iterator[tuple[str, Any]]:
-    """Yield (its position in the file, the paragraph) of every paragraph."""
+    """Yield (its position, the paragraph) of every paragraph."""
     content = parse_json(read_text(path), path, f"a complete file {_SHAPE}")
-    for article_number, article in enumerate(member(content, "data", list, path, "the top level")):
-        origin = f"data[{article_number}]"
-        for paragraph_number, paragraph in enumerate(
-            member(article, "paragraphs", list, path, origin)
-        ):
-            yield f"{origin}.paragraphs[{paragraph_number}]", paragraph
+    for number, article in enumerate(member(content, "data", list, f"{path}, the top level")):
+        where = f"{path}, data[{number}]"
+        for place, paragraph in enumerate(member(article, "paragraphs", list, where)):
+            yield f"{where}.paragraphs[{place}]", paragraph
 
 
-def member(parent: Any, key: str, kind: type, path: Path, origin: str | Question) -> Any:
+def member(parent: Any, key: str, kind: type, where: str | Entry) -> Any:
     """Return parent[key]. Raise UsageError unless it has type `kind`."""
     value = parent.get(key) if isinstance(parent, dict) else None
     if not isinstance(value, kind) or isinstance(value, bool):
-        raise UsageError(f"{path}, {origin}: no {kind.__name__} named {key!r}: expected {_SHAPE}")
+        raise UsageError(f"{where}: no {kind.__name__} named {key!r}: expected {_SHAPE}")
     return value
 
 
@@ -104,7 +84,7 @@ def example_of(path: Path, context: str, entry: dict[str, Any]) -> SpanExample:
     impossible = entry.get("is_impossible", False) is True
     answers = {"answers": []} if impossible else {}
     values = {**answers, **entry, "context": context}
-    row = Row(lambda: f"{path}, {Question(path, name)}", values)
+    row = Row(Entry(path, name, f"question {shown(name)}"), values)
     if impossible and entry.get("answers"):
         raise row.wrong("marked is_impossible but has answers: expected one of the two")
     return span(row, exact=True, unanswerable=impossible)
@@ -136,24 +116,18 @@ def sentence_spans(text: str) -> list[tuple[int, int]]:
     LAReQA's models (google-research/xtreme, third_party/processors/sb_sed.py), which has more
     exceptions. Every character that is not white space is in exactly one sentence.
     """
-    cuts = [
-        0,
-        *(match.end() for match in BREAK.finditer(text) if _is_break(text, match)),
-        len(text),
+    # Not after an abbreviation.
+    breaks = (
+        match.end()
+        for match in BREAK.finditer(text)
+        if not UNFINISHED.search(text[max(0, match.start() - 20) : match.start()])
+        or _BEGINNINGS.match(text, match.end())
+    )
+    return [
+        (first + len(piece) - len(piece.lstrip()), first + len(piece.rstrip()))
+        for first, last in pairwise([0, *breaks, len(text)])
+        if (piece := text[first:last]).strip()
     ]
-    pieces = [(first, text[first:last]) for first, last in pairwise(cuts)]
-    stripped = [
-        (first + len(piece) - len(piece.lstrip()), piece.strip())
-        for first, piece in pieces
-        if piece.strip()
-    ]
-    return [(first, first + len(piece)) for first, piece in stripped]
-
-
-def _is_break(text: str, match: re.Match[str]) -> bool:
-    """Return whether a sentence ends here, that is, not after an abbreviation."""
-    before = text[max(0, match.start() - 20) : match.start()]
-    return not UNFINISHED.search(before) or bool(_BEGINNINGS.match(text, match.end()))
 
 
 # ---- questions and the sentences that answer them
@@ -206,30 +180,28 @@ def _read_xquad_r(path: Path) -> list[tuple[RankingExample, _Sentences]]:
     UsageError if sentence breaks are missing or exceed the paragraph.
     """
     pairs = []
-    for number, (origin, paragraph) in enumerate(paragraphs(path), start=1):
-        context = member(paragraph, "context", str, path, origin)
-        spans = _sentence_breaks(path, origin, paragraph, context)
+    for number, (where, paragraph) in enumerate(paragraphs(path), start=1):
+        context = member(paragraph, "context", str, where)
+        spans = _sentence_breaks(where, paragraph, context)
         sentences = _sentences(context, spans, path.stem, number)
-        for entry in member(paragraph, "qas", list, path, origin):
+        for entry in member(paragraph, "qas", list, where):
             example = example_of(path, context, entry)
             if answers := _answer_passages(example, sentences):
                 pairs.append((RankingExample(example.id, example.question, answers), sentences))
     return pairs
 
 
-def _sentence_breaks(
-    path: Path, origin: str, paragraph: Any, context: str
-) -> list[tuple[int, int]]:
+def _sentence_breaks(where: str, paragraph: Any, context: str) -> list[tuple[int, int]]:
     """Return the paragraph's "sentence_breaks"."""
-    spans = paragraph.get("sentence_breaks") if isinstance(paragraph, dict) else None
+    spans = paragraph.get("sentence_breaks")
     expected = "expected sentence_breaks [[start, end], ...], as in XQuAD-R (plain XQuAD has none)"
     if not isinstance(spans, list) or not spans:
-        raise UsageError(f"{path}, {origin}: no sentence_breaks: {expected}")
+        raise UsageError(f"{where}: no sentence_breaks: {expected}")
     for sentence in spans:
         valid = isinstance(sentence, list) and [type(number) for number in sentence] == [int, int]
         if not valid or not 0 <= sentence[0] < sentence[1] <= len(context):
             raise UsageError(
-                f"{path}, {origin}: sentence break {sentence!r} is not within the "
+                f"{where}: sentence break {sentence!r} is not within the "
                 f"{len(context)} characters: {expected}"
             )
     return [(first, end) for first, end in spans]
@@ -264,12 +236,10 @@ def read_lareqa(path: Path) -> list[RankingExample]:
 def read_sentences(path: Path) -> list[Passage]:
     """Return LAReQA's pool: the sentences of all languages, each once, in the order of the
     languages and of their files."""
-    files = _language_files(path)
-    return list(
-        {
-            passage.id: passage
-            for file in files
-            for _, sentences in _read_xquad_r(file)
-            for passage in sentences.values()
-        }.values()
+    passages = (
+        passage
+        for file in _language_files(path)
+        for _, sentences in _read_xquad_r(file)
+        for passage in sentences.values()
     )
+    return list({passage.id: passage for passage in passages}.values())

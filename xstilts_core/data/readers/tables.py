@@ -9,7 +9,6 @@ import io
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,7 +16,14 @@ import yaml
 from pydantic import ConfigDict, TypeAdapter, with_config
 
 from xstilts_core.data.readers.shapes import SHAPES, Row, numbered
-from xstilts_core.data.readers.text import parse_json, read_lines, read_text, truncation_hint, wrong
+from xstilts_core.data.readers.text import (
+    Entry,
+    parse_json,
+    read_lines,
+    read_text,
+    truncation_hint,
+    wrong,
+)
 from xstilts_core.errors import UsageError, unknown
 from xstilts_core.examples import Example
 from xstilts_core.files.strict_yaml import FastLoader
@@ -39,12 +45,13 @@ class Table:
     shape: how a row becomes an example (shapes.py). columns: those that the shape reads, in its
     order, with {code} of the language. labels: the spellings of labels. header: the column names of
     a file without a header line. language: the column with a row's language, if one file holds
-    several. annotators: rows have the labels of one to five annotators, whatever the header says; a
-    column that is last in the header is then the last of every row. quoted: cells are quoted as by
-    csv.writer (always), or may be (sometimes): a file then counts as quoted if all its cells with a
-    double quote are (PAWS-X itself has none like this, copies of it do). broken: the release itself
-    has some broken rows, which are left out, as in Hugging Face's copy of QQP and TensorFlow's of
-    PAWS-X.
+    several. label_file: the end of the file's name, and what replaces it in the name of the file
+    that has the label of every row, the last column, on a line of its own. annotators: rows have
+    the labels of one to five annotators, whatever the header says; a column that is last in the
+    header is then the last of every row. quoted: cells are quoted as by csv.writer (always), or may
+    be (sometimes): a file then counts as quoted if all its cells with a double quote are (PAWS-X
+    itself has none like this, copies of it do). broken: the release itself has some broken rows,
+    which are left out, as in Hugging Face's copy of QQP and TensorFlow's of PAWS-X.
     """
 
     shape: str
@@ -52,6 +59,7 @@ class Table:
     labels: str = ""
     header: tuple[str, ...] = ()
     language: str = ""
+    label_file: tuple[str, ...] = ()
     annotators: bool = False
     quoted: Literal["", "sometimes", "always"] = ""
     broken: bool = False
@@ -75,13 +83,13 @@ def _fitting(path: Path, names: Sequence[str]) -> Table:
     tables = [TABLES[name] for name in names]
     if len(tables) == 1:
         return tables[0]
-    header = (
+    first_row = (
         map(str, next(json_rows(path, tables[0])).values)
         if path.suffix == ".jsonl"
         else read_lines(path)[0].split("\t")
     )
-    names_there = set(header)
-    return next((table for table in tables if names_there.issuperset(table.columns)), tables[0])
+    header = set(first_row)
+    return next((table for table in tables if header.issuperset(table.columns)), tables[0])
 
 
 def read_table(path: Path, table: Table, code: str = "en") -> list[Example]:
@@ -93,7 +101,8 @@ def read_table(path: Path, table: Table, code: str = "en") -> list[Example]:
     examples: list[Example | None] = []
     errors: list[UsageError] = []
     broken = False
-    for row in _ROWS.get(path.suffix, _tab_separated)(path, table, code):
+    rows = _labelled_elsewhere if table.label_file else _ROWS.get(path.suffix, _separated)
+    for row in rows(path, table, code):
         try:
             if isinstance(row, UsageError):
                 raise row
@@ -133,12 +142,6 @@ def json_rows(path: Path, table: Table, code: str = "en") -> Iterator[Row]:
             yield Row(f"{path}, line {number}", row, LABELS[table.labels])
 
 
-def _entry_position(path: Path, text: str, name: str) -> str:
-    """Return the position of an entry of a JSON object."""
-    line = text.count("\n", 0, max(0, text.find(f'"{name}"'))) + 1
-    return f"{path}, line {line}, entry {name[:80]}"
-
-
 def _json_entries(path: Path, table: Table, code: str) -> Iterator[Row]:
     """Yield the entries of a file with one JSON object, {name: entry}."""
     text, expected = read_text(path), f"{{PMID: {{{', '.join(table.columns)}}}}}"
@@ -146,45 +149,24 @@ def _json_entries(path: Path, table: Table, code: str) -> Iterator[Row]:
     if not isinstance(content, dict) or not content:
         raise UsageError(f"{path} holds no entry: expected {expected}")
     for name, entry in content.items():
-        yield Row(partial(_entry_position, path, text, name), entry, LABELS[table.labels])
+        yield Row(Entry(path, name, f"entry {name[:80]}"), entry, LABELS[table.labels])
 
 
-def _comma_separated(path: Path, table: Table, code: str) -> Iterator[Row]:
-    """Yield the rows of a CSV file with a header. Cells that hold a comma are quoted; cells may
-    hold line ends."""
-    lines = read_lines(path)
-    reader = csv.reader(io.StringIO("\n".join(lines), newline=""), strict=True)
-    start = 1
-    try:
-        header = next(reader)
-        _positions(header, table.columns, path)
-        start = reader.line_num + 1
-        for cells in reader:
-            if len(cells) != len(header):
-                is_last = not "".join(lines[reader.line_num :]).strip()
-                cut = truncation_hint(len(lines), lines) if is_last else ""
-                problem = f"{len(cells)} columns: expected {len(header)}, as the header has"
-                raise wrong(path, start, problem + cut)
-            yield Row(f"{path}, line {start}", dict(zip(header, cells, strict=True)))
-            start = reader.line_num + 1
-    except csv.Error as error:
-        problem = (
-            f"broken quoting in the row that begins here ({error}): "
-            "a quote is not closed, or the download was cut off"
-        )
-        raise wrong(path, start, problem) from None
-
-
-def _tab_separated(path: Path, table: Table, code: str) -> Iterator[Row | UsageError]:
-    """Yield the rows of a tab-separated table, or the error of a row with too few or too many
-    columns.
+def _separated(path: Path, table: Table, code: str) -> Iterator[Row | UsageError]:
+    """Yield the rows of a table, or the error of a row with too few or too many columns.
 
     Raise UsageError if the header lacks a column, or for an unknown language.
     """
     lines = read_lines(path)
-    header = list(table.header) or lines[0].split("\t")
+    rows = _cells_of(path, lines, table)
+    header = list(table.header) or next(rows)[-1]
     names = [name.format(code=code) for name in (*table.columns, table.language) if name]
-    positions = _positions(header, names, path)
+    for name in names:
+        if name not in header:
+            raise unknown("column", name, header, f"the header (line 1) of {path}")
+        if header.count(name) > 1:
+            raise wrong(path, 1, f"the header has column {name!r} twice: expected each once")
+    positions = {name: header.index(name) for name in names}
     code_column = positions.get(table.language)
     fewest = most = len(header)
     expected = f"{most} ({', '.join(header)})" if table.header else f"{most}, as the header has"
@@ -192,11 +174,9 @@ def _tab_separated(path: Path, table: Table, code: str) -> Iterator[Row | UsageE
         fewest -= max(0, sum(name in _ANNOTATORS for name in header) - 1)
         most = fewest + len(_ANNOTATORS) - 1
         expected = f"{fewest} to {most}, with one to five annotators"
-        positions = {
-            name: -1 if position == len(header) - 1 else position
-            for name, position in positions.items()
-        }
-    for number, cells in _cells_of(path, lines, table):
+        if header[-1] in positions:
+            positions[header[-1]] = -1
+    for number, last, cells in rows:
         if code_column is not None and len(cells) > code_column and cells[code_column] != code:
             if cells[code_column] not in LANGUAGES:
                 raise unknown("language", cells[code_column], LANGUAGES, f"{path}, line {number}")
@@ -204,47 +184,70 @@ def _tab_separated(path: Path, table: Table, code: str) -> Iterator[Row | UsageE
             values = {name: cells[position] for name, position in positions.items()}
             yield Row(f"{path}, line {number}", values, LABELS[table.labels])
         else:
-            cut = truncation_hint(number, lines)
+            cut = truncation_hint(last, lines)
             yield wrong(path, number, f"{len(cells)} columns: expected {expected}{cut}")
 
 
-def _positions(header: list[str], columns: Sequence[str], path: Path) -> dict[str, int]:
-    """Return the position of each column. Raise UsageError if one is missing or repeated."""
-    for name in columns:
-        if name not in header:
-            raise unknown("column", name, header, f"the header (line 1) of {path}")
-        if header.count(name) > 1:
-            raise wrong(path, 1, f"the header has column {name!r} twice: expected each once")
-    return {name: header.index(name) for name in columns}
-
-
-def _cells_of(path: Path, lines: list[str], table: Table) -> Iterator[tuple[int, list[str]]]:
-    """Yield (line number, cells) of every row."""
-    start = 0 if table.header else 1
+def _cells_of(path: Path, lines: list[str], table: Table) -> Iterator[tuple[int, int, list[str]]]:
+    """Yield (first line, last line, cells) of every row, with the header's."""
+    if path.suffix == ".csv":
+        # Cells that hold a comma are quoted; cells may hold line ends.
+        reader = csv.reader(io.StringIO("\n".join(lines), newline=""), strict=True)
+        start = 1
+        try:
+            for cells in reader:
+                yield start, reader.line_num, cells
+                start = reader.line_num + 1
+        except csv.Error as error:
+            problem = (
+                f"broken quoting in the row that begins here ({error}): "
+                "a quote is not closed, or the download was cut off"
+            )
+            raise wrong(path, start, problem) from None
+        return
     quoted = table.quoted == "always" or (
         table.quoted == "sometimes"
         and all(
             _QUOTED_CELL.fullmatch(cell)
-            for line in lines[start:]
-            if '"' in line
+            for line in lines
             for cell in line.split("\t")
             if '"' in cell
         )
     )
-    for number, line in enumerate(lines[start:], start=start + 1):
+    for number, line in enumerate(lines, start=1):
         if not quoted:
-            yield number, line.split("\t")
+            yield number, number, line.split("\t")
             continue
         try:
             # Parse one line at a time, so that a stray quote cannot swallow the lines after it. No
             # cell of these files holds a line end.
-            yield number, next(csv.reader([line], delimiter="\t", strict=True), [])
+            yield number, number, next(csv.reader([line], delimiter="\t", strict=True), [])
         except csv.Error as error:
             problem = f"broken quoting ({error}): expected cells quoted as by Python's csv.writer"
             raise wrong(path, number, problem + truncation_hint(number, lines)) from None
 
 
-_ROWS: Mapping[str, Any] = {".json": _json_entries, ".jsonl": json_rows, ".csv": _comma_separated}
+def _labelled_elsewhere(path: Path, table: Table, code: str) -> Iterator[Row]:
+    """Yield the rows of JSON lines, or a text per line, which may be blank, with their labels from
+    another file. Raise UsageError unless it has as many lines."""
+    *names, label = table.columns
+    if path.suffix == ".jsonl":
+        kind = "questions"
+        rows = [{name: row.get(name) for name in names} for row in json_rows(path, table)]
+    else:
+        kind, rows = "texts", [{names[0]: line} for line in read_lines(path)]
+    labels_path = path.with_name(path.name.replace(*table.label_file))
+    lines = read_lines(labels_path)
+    if len(lines) != len(rows):
+        problem = f"{len(lines)} labels here but {len(rows)} {kind} in {path}: expected as many"
+        raise wrong(labels_path, len(lines), problem)
+    for number, (values, spelling) in enumerate(zip(rows, lines, strict=True), start=1):
+        yield Row(
+            f"{labels_path}, line {number}", {**values, label: spelling}, LABELS[table.labels]
+        )
+
+
+_ROWS: Mapping[str, Any] = {".json": _json_entries, ".jsonl": json_rows}
 
 
 # ---- several files
@@ -261,40 +264,6 @@ def read_anli_rounds(paths: list[Path]) -> list[Example]:
     return read_tables(paths, "en", ["anli"])
 
 
-def _with_labels(
-    rows: Sequence[Mapping[str, Any]], path: Path, labels_path: Path, kind: str, labels: str = ""
-) -> Iterator[Row]:
-    """Yield the rows of a file with the labels in the lines of another one. Raise UsageError unless
-    there are as many."""
-    lines = read_lines(labels_path)
-    if len(lines) != len(rows):
-        problem = f"{len(lines)} labels here but {len(rows)} {kind} in {path}: expected as many"
-        raise wrong(labels_path, len(lines), problem)
-    for number, (values, label) in enumerate(zip(rows, lines, strict=True), start=1):
-        yield Row(f"{labels_path}, line {number}", {**values, "label": label}, LABELS[labels])
-
-
-def read_older_siqa(path: Path, labels_path: Path) -> list[Example]:
-    """Read the older release of SIQA: JSON lines, and 1, 2 or 3 per line in train-labels.lst."""
-    *names, _ = TABLES["siqa"].columns
-    rows = [{name: row.get(name) for name in names} for row in json_rows(path, TABLES["siqa"])]
-    labelled = _with_labels(rows, path, labels_path, "questions")
-    return numbered(SHAPES["siqa"](row, *names, "label") for row in labelled)
-
-
-def read_labelled_lines(path: Path, labels: str) -> list[Example]:
-    """Read one text per line of dev_text.txt, with its label on the same line of dev_labels.txt:
-    TweetEval's and UMSAB's own files.
-
-    As on the hub, a text may be blank. Raise UsageError if labels are missing, unknown, or not as
-    many as the texts.
-    """
-    rows = [{"text": text} for text in read_lines(path)]
-    labels_path = path.with_name(path.name.replace("_text", "_labels"))
-    labelled = _with_labels(rows, path, labels_path, "texts", labels)
-    return numbered(SHAPES["text"](row, "text", "label") for row in labelled)
-
-
 def has_labels(path: Path) -> bool:
     """Return whether the lines of a COPA file have labels that are not all 0: XTREME replaces those
     of its test files by 0.
@@ -302,10 +271,7 @@ def has_labels(path: Path) -> bool:
     Return True if a line cannot be read: reading then reports what is wrong.
     """
     try:
-        rows = [row.values for row in json_rows(path, TABLES["copa"])]
-    except UsageError:
+        labels = [row.values.get("label") for row in json_rows(path, TABLES["copa"])]
+    except (UsageError, AttributeError):
         return True
-    labels = [row.get("label") for row in rows if isinstance(row, dict)]
-    return len(labels) < len(rows) or (
-        None not in labels and (len(labels) == 1 or any(label != 0 for label in labels))
-    )
+    return None not in labels and (len(labels) == 1 or any(label != 0 for label in labels))

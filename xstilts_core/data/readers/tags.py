@@ -54,14 +54,14 @@ def read_tagged(
     for block in blocks(lines):
         sentences.append([])
         for number, line in block:
-            token, *tag = line.split(separator)
-            if len(tag) != 1:
-                cells = " | ".join([token, *tag])[:80]
-                problem = f"{len(tag) + 1} columns ({cells}): expected {shape}"
+            cells = line.split(separator)
+            if len(cells) != 2:
+                problem = f"{len(cells)} columns ({' | '.join(cells)[:80]}): expected {shape}"
                 raise wrong(path, number, problem + truncation_hint(number, lines))
-            if tag[0].strip() not in legal:
-                raise unknown("tag", tag[0].strip(), legal, f"{path}, line {number}")
-            sentences[-1].append((token, tag[0].strip()))
+            token, tag = cells[0], cells[1].strip()
+            if tag not in legal:
+                raise unknown("tag", tag, legal, f"{path}, line {number}")
+            sentences[-1].append((token, tag))
     tokens = [token for sentence in sentences for token, _ in sentence]
     shared = prefix if all(token.startswith(prefix) for token in tokens) else ""
     examples = numbered(
@@ -79,15 +79,15 @@ def read_ccg(path: Path) -> list[TagsExample]:
     examples = []
     for number, line in enumerate(read_lines(path), start=1):
         # Split only at spaces: a no-break space may be part of a word.
-        cells = [[word for word in cell.split(" ") if word] for cell in line.split("\t")]
-        if len(cells) != 2 or not cells[0] or len(cells[0]) != len(cells[1]):
+        words, *tags = (tuple(filter(None, cell.split(" "))) for cell in line.split("\t"))
+        if len(tags) != 1 or not words or len(words) != len(tags[0]):
             counts = (
-                f"{len(cells)} columns"
-                if len(cells) != 2
-                else f"{len(cells[0])} words and {len(cells[1])} tags"
+                f"{len(words)} words and {len(tags[0])} tags"
+                if len(tags) == 1
+                else f"{len(tags) + 1} columns"
             )
             raise wrong(path, number, f"{counts}: expected words TAB tags, as many tags as words")
-        examples.append(TagsExample(str(number), tuple(cells[0]), tuple(cells[1])))
+        examples.append(TagsExample(str(number), words, tags[0]))
     return examples
 
 

@@ -4,15 +4,22 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Any, NoReturn
 
 from xstilts_core.errors import UsageError, shown
 
 _SHOWN = 12
-# First bytes of compressed files.
-_PACKED = ((b"PK\x03\x04", "zip"), (b"\x1f\x8b", "gzip"), (b"BZh", "bzip2"))
-_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+# First bytes of files that cannot be read -> what they are.
+_UNREADABLE = {
+    b"PK\x03\x04": "a compressed file (zip): unpack it first",
+    b"\x1f\x8b": "a compressed file (gzip): unpack it first",
+    b"BZh": "a compressed file (bzip2): unpack it first",
+    b"\xff\xfe": "UTF-16 text: expected UTF-8",
+    b"\xfe\xff": "UTF-16 text: expected UTF-8",
+}
 # Files that this process has read: (bytes, modification time in ns) of each at that time. A run's
 # result lists the files it depends on.
 opened: dict[Path, tuple[int, int]] = {}
@@ -23,6 +30,22 @@ _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 def wrong(path: Path, line: int, problem: str) -> UsageError:
     """Return the error for line `line` (from 1) of a file."""
     return UsageError(f"{path}, line {line}: {problem}")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """The position of a named entry of a JSON file, for errors. Its line is searched only if it is
+    printed."""
+
+    path: Path
+    name: str | int
+    shown: str
+
+    def __str__(self) -> str:
+        text = read_text(self.path)
+        written = (text.find(json.dumps(self.name, ensure_ascii=ascii)) for ascii in (False, True))
+        line = text.count("\n", 0, max(0, *written)) + 1
+        return f"{self.path}, line {line}, {self.shown}"
 
 
 def truncation_hint(line: int, lines: list[str]) -> str:
@@ -76,11 +99,9 @@ def read_text(path: Path) -> str:
     if not path.is_file():
         raise UsageError(f"{path} is missing: {_neighbours(path)}")
     content = record_opening(path).read_bytes()
-    for start, kind in _PACKED:
+    for start, problem in _UNREADABLE.items():
         if content.startswith(start):
-            raise UsageError(f"{path} is a compressed file ({kind}): unpack it first")
-    if content.startswith(_UTF_16):
-        raise UsageError(f"{path} is UTF-16 text: expected UTF-8")
+            raise UsageError(f"{path} is {problem}")
     nul_position = content.find(b"\0")
     if nul_position >= 0:
         problem = "a NUL byte: expected UTF-8 text; the file is damaged or not text"
@@ -118,13 +139,10 @@ def read_lines(path: Path) -> list[str]:
 def blocks(lines: Sequence[str]) -> Iterator[list[tuple[int, str]]]:
     """Yield the sentences of a file as lists of (line number, line). Blank lines separate
     sentences."""
-    block: list[tuple[int, str]] = []
-    for number, line in enumerate([*lines, ""], start=1):
-        if line.strip():
-            block.append((number, line))
-        elif block:
-            yield block
-            block = []
+    numbered = enumerate(lines, start=1)
+    for is_sentence, block in groupby(numbered, lambda entry: bool(entry[1].strip())):
+        if is_sentence:
+            yield list(block)
 
 
 def parse_json(text: str, path: Path, expected: str, line: int = 0, cut: str = "") -> Any:

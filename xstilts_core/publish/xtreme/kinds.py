@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from xstilts_core import metrics
-from xstilts_core.data.readers.spans import Question, member, questions
-from xstilts_core.data.readers.text import parse_json, read_lines, read_text, wrong
+from xstilts_core.data.readers.spans import member, questions
+from xstilts_core.data.readers.text import Entry, parse_json, read_lines, read_text, wrong
 from xstilts_core.errors import UsageError, shown, unknown
 from xstilts_core.examples import SentenceExample
 from xstilts_core.tasks import Task
@@ -165,21 +165,20 @@ def _read_questions(path: Path) -> dict[str, list[str]]:
     of the answers are not checked."""
     answers_by_id: dict[str, list[str]] = {}
     for _, question in questions(path):
-        name = str(
-            member(question, "id", str, path, f"question {len(answers_by_id)} (counted from 0)")
-        )
-        location = Question(path, name)
+        number = f"{path}, question {len(answers_by_id)} (counted from 0)"
+        name = str(member(question, "id", str, number))
+        where = Entry(path, name, f"question {shown(name)}")
         answers = [
-            member(answer, "text", str, path, location)
-            for answer in member(question, "answers", list, path, location)
+            member(answer, "text", str, where)
+            for answer in member(question, "answers", list, where)
         ]
         if not any(answers):
             raise UsageError(
-                f"{path}, {location}: no answer: expected labels (XTREME's own test files have "
+                f"{where}: no answer: expected labels (XTREME's own test files have "
                 "their answers removed)"
             )
         if name in answers_by_id:
-            raise UsageError(f"{path}, {location}: the id is in the file twice: expected each once")
+            raise UsageError(f"{where}: the id is in the file twice: expected each once")
         answers_by_id[name] = answers
     if not answers_by_id:
         raise UsageError(f"{path} holds no question")
