@@ -53,7 +53,7 @@ def finished(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(run.Run, "reporter", lambda _, steps: reporter(steps))
         run.fit(started, loaded, learners, texts)
-    scores = run.develop(spec, loaded, learners, 8)
+    scores = run.examine(spec, loaded, learners, 8)[0]
     model.save(loaded, spec.folder / "model")
     return spec, loaded.network.state_dict(), [score.value for score in scores]
 

@@ -150,7 +150,7 @@ def test_recipes_seeds_and_controls_are_judged_on_the_same_examples(
         learners = run.learners(spec, encoder)
         torch.manual_seed(spec.seed)
         with pytest.raises(KeyboardInterrupt):
-            run.develop(spec, encoder, learners, spec.dev_examples)
+            run.examine(spec, encoder, learners, spec.dev_examples)[0]
     assert len(seen) == 4 and len(seen[0]) == 40 and all(texts == seen[0] for texts in seen)
     first = [example.text_b for example in Embedded().development("mnli")[:40]]
     assert seen[0] != first

@@ -156,7 +156,7 @@ def test_a_sequence_ends_with_its_last_task_and_is_judged_by_it(tmp_path, encode
     encoder, learners, _ = loaded(made)
     trained = run.fit(run.Run(made), encoder, learners)
     assert trained.counts == {"qqp": 15, "ccg": 5} and trained.best_step > 15
-    scores = run.develop(made, encoder, learners, 8)
+    scores = run.examine(made, encoder, learners, 8)[0]
     assert {score.task for score in scores} == {"qqp", "ccg"}
     assert trained.best_score == pytest.approx(
         next(score.value for score in scores if (score.task, score.metric) == ("ccg", "accuracy"))

@@ -371,7 +371,7 @@ def run_intermediate(spec):
     encoder = run.load_encoder(spec)
     learners = run.learners(spec, encoder)
     trained = run.fit(record, encoder, learners)
-    scores = run.develop(spec, encoder, learners, None)
+    scores = run.examine(spec, encoder, learners, None)[0]
     model.save(encoder, spec.folder / "model")
     return json.loads(
         record.finish(scores, run.details(encoder, trained), CPU).read_text(encoding="utf-8")

@@ -11,8 +11,8 @@ from transformers import AutoTokenizer
 from xstilts_core import model
 from xstilts_core.examples import PairExample
 from xstilts_core.formats import FORMATS, HeadOptions, Limits, mlm
-from xstilts_core.formats.tokens import IGNORED, Encoded
-from xstilts_core.streams import Stream, mixture
+from xstilts_core.formats.tokens import IGNORED, Encoded, encode_texts
+from xstilts_core.streams import Order, Stream, mixture
 from xstilts_core.tasks import TASKS
 from xstilts_core.train import Schedule, parameter_groups, train
 
@@ -88,7 +88,7 @@ def test_the_rate_rises_then_falls_to_zero():
 
 def test_every_pass_is_a_permutation_in_full_batches(encoders):
     _, streams = setup(encoders["xlmr"], batch_size=8)
-    batches = list(islice(streams[0].rows(np.random.default_rng(0)), 12))
+    batches = list(islice(Order(streams[0], np.random.default_rng(0)), 12))
     for first in (0, 6):
         assert sorted(np.concatenate(batches[first : first + 6])) == list(range(48))
     assert {len(rows) for rows in batches} == {8}
@@ -102,7 +102,7 @@ def test_batches_by_tokens_hold_rows_of_like_length_each_once_a_pass():
     )
     stream = Stream("mlm", None, None, encoded, 5_000, 1_000, by_length=True)
     seen, sizes, spreads = [], [], []
-    for rows in stream.rows(np.random.default_rng(0)):
+    for rows in Order(stream, np.random.default_rng(0)):
         seen.append(rows)
         sizes.append(lengths[rows].sum())
         spreads.append(np.ptp(lengths[rows]))
@@ -177,7 +177,7 @@ def test_clipping_acts_on_the_whole_step(encoders, monkeypatch):
 
 def test_masks_hit_the_share_asked_for_and_never_a_special_token(encoders):
     tokenizer = AutoTokenizer.from_pretrained(encoders["xlmr"])
-    encoded = mlm.encode(
+    encoded = encode_texts(
         [(text, None) for text in TEXTS * 200] + [(TEXTS[0], TEXTS[1])], tokenizer, 64
     )
     mask = mlm.masking(tokenizer, 0.3, np.random.default_rng(0))

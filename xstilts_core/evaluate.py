@@ -16,6 +16,7 @@ from xstilts_core import metrics
 from xstilts_core.encoders.finite import require_finite
 from xstilts_core.examples import Passage
 from xstilts_core.formats import FORMATS, Encoded, Format, Limits, gather
+from xstilts_core.formats.format import ranges
 from xstilts_core.formats.ranking import Candidates, Ranking, encode_passages
 from xstilts_core.model import Encoder
 from xstilts_core.packing import BUDGET, budgeted
@@ -41,6 +42,14 @@ class Scored:
     counts: dict[str, int] = field(default_factory=dict)
 
 
+def with_metrics(
+    predictions: list[Any], columns: tuple[str, ...], statistics: np.ndarray, **counts: int
+) -> Scored:
+    """Return predictions with their metrics, computed from their statistics."""
+    values = metrics.score(statistics, columns)
+    return Scored(predictions, columns, statistics, values, counts)
+
+
 def predict(encoder: Encoder, head: nn.Module, form: Format, encoded: Encoded) -> np.ndarray:
     """Return the format's outputs for every row [rows, k] or token [tokens, k], in the order of
     `encoded`. The head computes in float32.
@@ -54,8 +63,8 @@ def predict(encoder: Encoder, head: nn.Module, form: Format, encoded: Encoded) -
     for name, weight in head.named_parameters():
         require_finite(f"weights {name} of the head", weight)
     lengths = encoded.row_lengths
+    token_starts = np.cumsum(lengths) - lengths
     chunks, order = [], []
-    token_starts = np.concatenate([[0], np.cumsum(lengths)])
     # One context for all batches, so that the encoder's weights are cast to bfloat16 only once.
     with torch.inference_mode(), encoder.autocast():
         for rows in budgeted(lengths, BUDGET[device.type]):
@@ -64,21 +73,8 @@ def predict(encoder: Encoder, head: nn.Module, form: Format, encoded: Encoded) -
             require_finite("the encoder's hidden states", hidden)
             with torch.autocast(device.type, enabled=False):
                 chunks.append(form.outputs(head, hidden, batch).float().cpu().numpy())
-            order.append(
-                np.concatenate(
-                    [np.arange(token_starts[row], token_starts[row + 1]) for row in rows]
-                )
-                if form.per_token
-                else rows
-            )
-    width = max(chunk.shape[1] for chunk in chunks)
-    # Choice rows differ in width: a missing choice never wins.
-    table = np.concatenate(
-        [
-            np.pad(chunk, ((0, 0), (0, width - chunk.shape[1])), constant_values=-np.inf)
-            for chunk in chunks
-        ]
-    )
+            order.append(ranges(token_starts[rows], lengths[rows]) if form.per_token else rows)
+    table = np.concatenate(chunks)
     outputs = np.empty_like(table)
     outputs[np.concatenate(order)] = table
     return outputs
@@ -118,23 +114,15 @@ def score(
     encoded = form.encode(examples, task, encoder.tokenizer, limits)
     outputs = predict(encoder, head, form, encoded)
     predictions = form.decode(outputs, encoded, examples, task)
-    columns, statistics = form.statistics(examples, predictions, task, language)
-    return Scored(predictions, columns, statistics, metrics.score(statistics, columns))
+    return with_metrics(predictions, *form.statistics(examples, predictions, task, language))
 
 
 def as_scores(scored: Scored, task: Task, language: str, split: str) -> list[Score]:
     """Return one Score per metric, the task's own metric first."""
-    names = sorted(scored.values, key=lambda name: (name != task.metric, name))
+    count = len(scored.statistics)
     return [
-        Score(
-            task=task.name,
-            language=language,
-            split=split,
-            metric=name,
-            value=round(scored.values[name], 4),
-            n=len(scored.statistics),
-        )
-        for name in names
+        Score(task.name, language, split, name, round(scored.values[name], 4), count)
+        for name in sorted(scored.values, key=lambda name: (name != task.metric, name))
     ]
 
 
@@ -154,12 +142,11 @@ def write_predictions(
     """Write predictions/<task>.<language>.jsonl.gz and return its path: a line that names the
     statistics' columns, then one line per example."""
     lines: list[dict[str, Any]] = [{"columns": list(scored.columns), "metric": task.metric}]
-    for example, prediction, row in zip(
-        examples, scored.predictions, scored.statistics.tolist(), strict=True
-    ):
-        lines.append(
-            {"id": example.id, "gold": gold(example), "prediction": prediction, "stats": row}
-        )
+    rows = zip(examples, scored.predictions, scored.statistics.tolist(), strict=True)
+    lines += [
+        {"id": example.id, "gold": gold(example), "prediction": prediction, "stats": row}
+        for example, prediction, row in rows
+    ]
     path = folder / "predictions" / f"{task.name}.{language}.jsonl.gz"
     path.parent.mkdir(parents=True, exist_ok=True)
     text = "".join(json.dumps(line, ensure_ascii=False, allow_nan=False) + "\n" for line in lines)

@@ -17,7 +17,6 @@ from transformers import (
 
 from xstilts_core.data import hub_client
 from xstilts_core.encoders import loading, trial
-from xstilts_core.encoders.states import traits
 from xstilts_core.errors import UsageError
 from xstilts_core.files import encoder_files
 from xstilts_core.files.encoder_files import LANGUAGE_HEAD, SHIPPED, shipped
@@ -63,18 +62,6 @@ class Encoder:
     def layers(self) -> int:
         return int(self.network.config.num_hidden_layers)
 
-    @property
-    def batches(self) -> str:
-        """Return how its batches are made: packed, padded, or by equal length if padding would
-        change its output."""
-        return (
-            "packed"
-            if self.packed
-            else "padded"
-            if traits(self.network).padding
-            else "by equal length"
-        )
-
     def autocast(self) -> torch.autocast:
         """Return the context in which the network computes in its precision. One context for many
         batches casts the weights only once."""
@@ -119,11 +106,9 @@ def device(setting: str) -> torch.device:
 
 def device_name(device: torch.device) -> str:
     """Return the device as in provenance: the GPU's name, or cpu and its number of threads."""
-    return (
-        torch.cuda.get_device_name(device)
-        if device.type == "cuda"
-        else f"cpu, {torch.get_num_threads()} threads"
-    )
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"cpu, {torch.get_num_threads()} threads"
 
 
 def in_bfloat16(setting: str, device: torch.device, width: int | None) -> bool:
@@ -132,11 +117,9 @@ def in_bfloat16(setting: str, device: torch.device, width: int | None) -> bool:
     be wide enough to gain from it."""
     if setting != "auto":
         return setting == "bfloat16"
-    return (
-        torch.cuda.is_bf16_supported(including_emulation=False)
-        if device.type == "cuda"
-        else precision.on_cpu(width)
-    )
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    return precision.on_cpu(width)
 
 
 def set_dropout(
@@ -165,14 +148,9 @@ def dropout_rates(config: PretrainedConfig) -> dict[str, float]:
 def head_dropout(config: PretrainedConfig) -> float:
     """Return the configuration's dropout for a head, else that for hidden states, else any other;
     0.1, as in BERT, if it has none."""
-    rates = dropout_rates(config)
-    matches = [
-        value
-        for word in ("classif", "cls", "hidden")
-        for name, value in rates.items()
-        if word in name
-    ]
-    return next(iter([*matches, *rates.values()]), 0.1)
+    words = "classif", "cls", "hidden", ""
+    rates = dropout_rates(config).items()
+    return next((value for word in words for name, value in rates if word in name), 0.1)
 
 
 def load(
@@ -209,13 +187,7 @@ def load(
     loading.check_tokenizer(tokenizer, network, path, what)
     loading.without_types(tokenizer, network)
     network = network.to(device)  # type: ignore[arg-type]  # its decorator hides the signature
-    return Encoder(
-        network=network,
-        tokenizer=tokenizer,
-        packed=trial.examine(network, what, packed),
-        layer=layer,
-        bfloat16=bfloat16,
-    )
+    return Encoder(network, tokenizer, trial.examine(network, what, packed), layer, bfloat16)
 
 
 def longest_input(network: PreTrainedModel) -> int:
@@ -281,17 +253,14 @@ def head_of(language_model: PreTrainedModel, name: str) -> nn.Module:
     more than the last hidden states.
     """
     what = f"encoder {name!r}: {type(language_model).__name__} has no language-model head"
-    parts = next(
-        (names for names in _HEADS if all(hasattr(language_model, part) for part in names)), ()
-    )
+    modules = dict(language_model.named_children())
+    parts = next((names for names in _HEADS if modules.keys() >= set(names)), ())
     if not parts:
         supported = "; ".join(" and ".join(names) for names in _HEADS)
         raise UsageError(f"{what} that is known here ({supported})")
-    head = (
-        getattr(language_model, parts[0])
-        if len(parts) == 1
-        else nn.Sequential(*(getattr(language_model, part) for part in parts))
-    )
+    head = modules[parts[0]]
+    if len(parts) > 1:
+        head = nn.Sequential(*(modules[part] for part in parts))
     if not trial.predicts(language_model, head):
         raise UsageError(
             f"{what} that can be used alone: "
@@ -346,7 +315,7 @@ def save(
     network.config._attn_implementation = None
     rates = dropout_rates(network.config)
     vars(network.config).update(getattr(network, "original_dropout", {}))
-    dtype = torch.float16 if weights == "float16" else torch.float32
+    dtype = getattr(torch, weights)
     state = {
         name: value.detach().to("cpu", dtype).contiguous()
         for name, value in network.state_dict().items()
@@ -365,8 +334,3 @@ def save(
     network.config._attn_implementation = attention
     vars(network.config).update(rates)
     return folder
-
-
-def count_parameters(network: nn.Module) -> int:
-    """Return the number of weights, each counted once."""
-    return sum(parameter.numel() for parameter in network.parameters())

@@ -88,12 +88,9 @@ def plan(lengths: np.ndarray, device: torch.device | str = "cpu", coarse: bool =
     starts = np.concatenate([[0], np.cumsum(lengths)])
     back = np.empty(starts[-1], dtype=np.int64)
     bins, offset = [], 0
-    groups = group(lengths)
-    multiple, groups = (
-        (COARSE_LENGTH, [chunk for members in groups for chunk in powers(members)])
-        if coarse
-        else (1, groups)
-    )
+    groups, multiple = group(lengths), 1
+    if coarse:
+        groups, multiple = [part for members in groups for part in powers(members)], COARSE_LENGTH
     for members in groups:
         longest = -(-int(lengths[members[0]]) // multiple) * multiple
         steps = np.arange(longest)[None]
@@ -116,14 +113,11 @@ def bin_mask(part: _Bin, window: int | None) -> Tensor | None:
         return mask
     steps = torch.arange(part.length, device=part.tokens.device)
     in_window = ((steps[:, None] - steps[None, :]).abs() < window)[None, None]
+    if mask is None:
+        return in_window
     # A padded query far from every real key would see nothing and give NaN: let each position see
     # itself.
-    return (
-        in_window
-        if mask is None
-        else (in_window & mask)
-        | torch.eye(part.length, dtype=torch.bool, device=part.tokens.device)
-    )
+    return (in_window & mask) | (steps[:, None] == steps)
 
 
 def _packed_attention(
@@ -144,27 +138,22 @@ def _packed_attention(
         raise RuntimeError(
             "packed attention was called without a plan: call packing.flat_hidden instead"
         )
-    heads, width = query.shape[1], query.shape[3]
     flat = [states.transpose(1, 2)[0] for states in (query, key, value)]
     if torch.is_autocast_enabled(query.device.type):  # as torch's own kernel does
         flat = [states.to(torch.get_autocast_dtype(query.device.type)) for states in flat]
     if attention.is_faster(flat[0], dropout):
         masks = [bin_mask(part, sliding_window) for part in plan.bins]
-        options = (plan, masks, width**-0.5 if scaling is None else scaling, dropout)
+        scale = query.shape[3] ** -0.5 if scaling is None else scaling
+        options = (plan, masks, scale, dropout)
         attended = attention.BinAttention.apply(*flat, *options)  # type: ignore[no-untyped-call]
         return attended[None], None
     outputs = []
     for part in plan.bins:
-        q, k, v = (
-            x.index_select(0, part.tokens)
-            .view(part.count, part.length, heads, width)
-            .transpose(1, 2)
-            for x in flat
-        )
+        q, k, v = (attention.heads_first(x, part.tokens, part.count) for x in flat)
         out = scaled_dot_product_attention(
             q, k, v, attn_mask=bin_mask(part, sliding_window), dropout_p=dropout, scale=scaling
         )
-        outputs.append(out.transpose(1, 2).reshape(-1, heads, width))
+        outputs.append(attention.tokens_first(out))
     return torch.cat(outputs).index_select(0, plan.back)[None], None
 
 
@@ -248,17 +237,16 @@ def _sorted_parts(
         longest = int(batch.lengths[members[0]])
         valid = np.arange(longest)[None] < batch.lengths[members][:, None]
         tokens = (batch.starts[members][:, None] + np.arange(longest)[None])[valid]
-        ids = np.full(valid.shape, encoder.config.pad_token_id or 0, dtype=np.int64)
-        ids[valid] = batch.ids[tokens]
         mask = torch.from_numpy(valid).to(device)
-        inputs: dict[str, object] = {
-            "input_ids": torch.from_numpy(ids).to(device),
-            "attention_mask": mask.long(),
-        }
-        if batch.types is not None:
-            types = np.zeros_like(ids)
-            types[valid] = batch.types[tokens]
-            inputs["token_type_ids"] = torch.from_numpy(types).to(device)
+        inputs: dict[str, object] = {"attention_mask": mask.long()}
+        for name, values, fill in (
+            ("input_ids", batch.ids, encoder.config.pad_token_id or 0),
+            ("token_type_ids", batch.types, 0),
+        ):
+            if values is not None:
+                table = np.full(valid.shape, fill, dtype=np.int64)
+                table[valid] = values[tokens]
+                inputs[name] = torch.from_numpy(table).to(device)
         parts.append(Part(inputs, torch.from_numpy(tokens).to(device), mask))
         slots += valid.size
     return parts, 1 - len(batch.ids) / slots
@@ -291,11 +279,8 @@ def flat_hidden(
 
 def windows(encoder: PreTrainedModel) -> int:
     """Return the largest number of tokens that the configuration limits attention to; 0 if none."""
-    limits = [
-        value
-        for name, value in vars(encoder.config).items()
-        if any(word in name for word in WINDOWS)
-    ]
+    settings = vars(encoder.config).items()
+    limits = [value for name, value in settings if any(word in name for word in WINDOWS)]
     flat = [
         item for value in limits for item in (value if isinstance(value, list | tuple) else [value])
     ]
@@ -308,14 +293,9 @@ def sample(encoder: PreTrainedModel) -> Sequences:
     config = encoder.config
     furthest = min(encoder_files.positions(config.to_dict()) or _MOST_TRIED, _MOST_TRIED)
     lengths = np.minimum([7, 3, 12, 7, max(40, windows(encoder) + 9)], furthest)
-    marks = {
-        value
-        for name in vars(config)
-        if name.endswith("_token_id") and type(value := getattr(config, name)) is int
-    }
-    ordinary = np.array(
-        [token for token in range(min(config.vocab_size, 60)) if token not in marks] or [0]
-    )
+    marks = [getattr(config, name) for name in vars(config) if name.endswith("_token_id")]
+    tokens = range(min(config.vocab_size, 60))
+    ordinary = np.array([token for token in tokens if token not in marks] or [0])
     return Sequences(ordinary[(np.arange(lengths.sum()) * 7) % len(ordinary)], lengths)
 
 
@@ -330,11 +310,8 @@ def can_pack(encoder: PreTrainedModel) -> bool:
 
     Leave the encoder's attention implementation at "packed" if so, else as it was.
     """
-    if (
-        _MOST_TRIED
-        < windows(encoder)
-        < (encoder_files.positions(encoder.config.to_dict()) or sys.maxsize)
-    ):
+    positions = encoder_files.positions(encoder.config.to_dict()) or sys.maxsize
+    if _MOST_TRIED < windows(encoder) < positions:
         return False
     implementation, training = encoder.config._attn_implementation, encoder.training
     encoder.eval()

@@ -6,7 +6,7 @@ import platform
 import subprocess
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, astuple, dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, version
 from math import isfinite
 from pathlib import Path
@@ -90,11 +90,11 @@ class Result:
 
 def git(*arguments: str) -> str:
     """Return the output of git for the source tree; "" without git or a repository."""
+    call = ["git", "-C", str(Path(__file__).parent), *arguments]
     try:
-        call = ["git", "-C", str(Path(__file__).parent), *arguments]
-        return subprocess.run(
-            call, capture_output=True, text=True, timeout=10, check=True
-        ).stdout.strip()
+        return subprocess.check_output(
+            call, stderr=subprocess.DEVNULL, text=True, timeout=10
+        ).strip()
     except (OSError, subprocess.SubprocessError):
         return ""
 
@@ -116,15 +116,13 @@ def provenance(
 
     revisions: the commit used of each data set and model of the hub, by name.
     """
-    parents = [str(parent.relative_to(spec.root)) for parent in spec.parents]
-    dirty = bool(git("status", "--porcelain", "--untracked-files=no"))
     return {
         "commit": git("rev-parse", "HEAD"),
-        "dirty": dirty,
+        "dirty": bool(git("status", "--porcelain", "--untracked-files=no")),
         "versions": versions(),
         "device": device,
         "seconds": round(seconds, 2),
-        "parents": parents,
+        "parents": [str(parent.relative_to(spec.root)) for parent in spec.parents],
         "parameters": spec.changed(),
         "revisions": dict(revisions),
     }
@@ -151,8 +149,7 @@ def write(
     scores: Sequence[Score],
     device: str,
     seconds: float,
-    details: dict[str, Any] | None = None,
-    folder: Path | None = None,
+    details: Mapping[str, Any] = MappingProxyType({}),
     revisions: Mapping[str, str] = MappingProxyType({}),
     initial_identity: Identity | None = None,
 ) -> Path:
@@ -168,25 +165,22 @@ def write(
                 f"the {score.metric} of {score.task} in {score.language} is {score.value}: "
                 "a score must be a finite number"
             )
-    origin = provenance(spec, device, seconds, revisions)
-    run_identity = replace(
-        initial_identity or identity.of_spec(spec),
-        files=identity.files_of(spec),
-        precision=precision.of(spec),
-    )
     result = Result(
         phase=spec.phase,
         spec=spec.model_dump(mode="json"),
-        identity=run_identity,
-        provenance=origin,
+        identity=replace(
+            initial_identity or identity.of_spec(spec),
+            files=identity.files_of(spec),
+            precision=precision.of(spec),
+        ),
+        provenance=provenance(spec, device, seconds, revisions),
         scores=list(scores),
-        details=details or {},
+        details=dict(details),
     )
-    target = folder or spec.folder
-    target.mkdir(parents=True, exist_ok=True)
-    sync_run(target)
-    write_text(target / os.environ.get(NAME_VARIABLE, RESULT), text(result))
-    return target / RESULT
+    spec.folder.mkdir(parents=True, exist_ok=True)
+    sync_run(spec.folder)
+    write_text(spec.folder / os.environ.get(NAME_VARIABLE, RESULT), text(result))
+    return spec.folder / RESULT
 
 
 def text(result: Result) -> str:
@@ -208,22 +202,13 @@ def read(path: Path) -> Result:
 def parsed(content: dict[str, Any], folder: Path) -> Result:
     """Build the result from the content of a result.json.
     Raise KeyError or TypeError if it is not one."""
-    result_identity = identity.of_result(content, folder)
-    science = content.get("science", {})  # of results from before identities
-    options = {
-        name: value for name, value in science.items() if name not in ("versions", "weights")
-    }
-    rebuilt = {
-        "provenance": {"parameters": options, **content["provenance"]},
-        "scores": [Score(**score) for score in content["scores"]],
-    }
-    return Result(
-        **{
-            **{name: value for name, value in content.items() if name != "science"},
-            **rebuilt,
-            "identity": result_identity,
-        }
-    )
+    values = {**content, "identity": identity.of_result(content, folder)}
+    parameters = dict(values.pop("science", {}))  # of results from before identities
+    for name in ("versions", "weights"):
+        parameters.pop(name, None)
+    values["provenance"] = {"parameters": parameters, **content["provenance"]}
+    values["scores"] = [Score(**score) for score in content["scores"]]
+    return Result(**values)
 
 
 def finished(specs: Iterable[Spec]) -> list[Result]:
@@ -240,10 +225,7 @@ def rows(results: Iterable[Result]) -> list[tuple[Any, ...]]:
         spec = result.spec
         recipe, train_on = (spec.get(name, "") for name in ("recipe", "train_on"))
         key = (spec["study"], result.phase, recipe, spec["seed"], train_on)
-        for score in result.scores:
-            table.append(
-                (*key, score.task, score.language, score.split, score.metric, score.value, score.n)
-            )
+        table += [(*key, *astuple(score)) for score in result.scores]
     return table
 
 
@@ -270,9 +252,8 @@ def table(results: Sequence[Result]) -> "pandas.DataFrame":
 
 def write_scores(root: Path, specs: Iterable[Spec]) -> Path:
     """Write all scores of the finished runs to outputs/<study>/scores.csv, as the reports do."""
-    path = root / SCORES
-    write_text(path, frame(specs).to_csv(index=False))
-    return path
+    write_text(root / SCORES, frame(specs).to_csv(index=False))
+    return root / SCORES
 
 
 def token(spec: Spec) -> str:
@@ -325,10 +306,8 @@ def state(spec: Spec, below: DataRoots | None = None) -> State:
         note = "set aside: xstilts run restores it or makes it again"
         return State(spec, "stale", difference(read(spec.folder / ASIDE), spec, below) or note)
     note = "; its earlier result is kept" if (spec.folder / EARLIER / ASIDE).is_file() else ""
-    if (spec.folder / FAILURE).is_file():
-        return State(
-            spec, "failed", (spec.folder / FAILURE).read_text(encoding="utf-8").strip() + note
-        )
+    if (failure := spec.folder / FAILURE).is_file():
+        return State(spec, "failed", failure.read_text(encoding="utf-8").strip() + note)
     if (spec.folder / NOTEBOOK).is_file():
         return State(spec, "failed", f"interrupted: it was stopped before it finished{note}")
     return State(spec, "missing")
@@ -343,8 +322,7 @@ def difference(result: Result, spec: Spec, below: DataRoots | None = None) -> st
         return reason
     # A study can be viewed without its data. Then the folder that the run read from is checked, if
     # it still exists.
-    roots = (spec.data_root, result.spec.get("data_root", ""))
-    root = next(
-        (root for root in roots if root and identity.has_files_below(result.identity, root)), ""
-    )
-    return (below or DataRoots()).difference(result.identity, spec, root) if root else ""
+    for root in (spec.data_root, result.spec.get("data_root", "")):
+        if root and identity.has_files_below(result.identity, root):
+            return (below or DataRoots()).difference(result.identity, spec, root)
+    return ""

@@ -13,13 +13,13 @@ from torch import Tensor
 from xstilts_core import metrics
 from xstilts_core.data import words
 from xstilts_core.data.source import source_of
-from xstilts_core.evaluate import Scored, as_scores, write_predictions
+from xstilts_core.evaluate import Scored, as_scores, with_metrics
 from xstilts_core.examples import SentenceExample
 from xstilts_core.formats import retrieval
 from xstilts_core.model import Encoder, device
 from xstilts_core.results import Score
 from xstilts_core.run import Run
-from xstilts_core.study.spec import RetrievalSpec
+from xstilts_core.study.spec import ControlSpec, RetrievalSpec
 from xstilts_core.tasks import task
 
 
@@ -84,25 +84,19 @@ def vectors_by_measure(
 ) -> dict[Measure, Vectors]:
     """Return the sentences' vectors by measure, from one pass of the encoder.
     The control names_masked first replaces every name with the mask token."""
-    texts = [example.text for example in examples]
     if spec.control == "names_masked":
         names, mark = source_of(spec).names(examples), encoder.tokenizer.mask_token
-        texts = [
-            words.masked(example.text, example.language, names[example.language], mark)
-            for example in examples
+        examples = [
+            replace(row, text=words.masked(row.text, row.language, names[row.language], mark))
+            for row in examples
         ]
-    sides: list[list[str]] = [[], []]
-    for example, text in zip(examples, texts, strict=True):
-        sides[example.language != retrieval.ENGLISH].append(text)
-    vectors = [
-        unit_vectors(encoder, tuple(side), spec.max_length, tuple(measures)) for side in sides
-    ]
-    pairs = zip(*vectors, strict=True)
-    return {measure: Vectors(*pair) for measure, pair in zip(measures, pairs, strict=True)}
+    sides = (tuple(row.text for row in side) for side in retrieval.two_sides(examples))
+    vectors = [unit_vectors(encoder, side, spec.max_length, tuple(measures)) for side in sides]
+    return {measure: Vectors(*pair) for measure, *pair in zip(measures, *vectors, strict=True)}
 
 
 def candidate_pairs(
-    spec: RetrievalSpec, vectors: Vectors, examples: Sequence[SentenceExample]
+    spec: RetrievalSpec | ControlSpec, vectors: Vectors, examples: Sequence[SentenceExample]
 ) -> retrieval.Candidates:
     """Return candidate pairs as indices into both sides.
 
@@ -110,10 +104,9 @@ def candidate_pairs(
     text back to an id, and drops texts that have two (text_load_unify and read_sent2id of its
     utils_retrieve.py).
     """
-    english, other = ([example.text for example in side] for side in retrieval.two_sides(examples))
     (first_english, alone_english), (first_other, alone_other) = (
-        retrieval.distinct(english),
-        retrieval.distinct(other),
+        retrieval.distinct([example.text for example in side])
+        for side in retrieval.two_sides(examples)
     )
     candidates = retrieval.mine(
         retrieval.select_rows(vectors.other, first_other),
@@ -136,9 +129,9 @@ def right_pairs(
 ) -> tuple[np.ndarray, int]:
     """Return whether each candidate is gold, and the number of gold pairs."""
     english, other = retrieval.two_sides(examples)
-    gold = retrieval.gold_pairs(examples)
     pairs = zip(candidates.other, candidates.english, strict=True)
-    return np.array([(other[x].id, english[y].id) in gold for x, y in pairs], dtype=bool), len(gold)
+    right = np.array([other[x].match == english[y].id for x, y in pairs], dtype=bool)
+    return right, sum(example.match is not None for example in other)
 
 
 def sweep(spec: RetrievalSpec, encoder: Encoder) -> Development:
@@ -178,7 +171,7 @@ def choose(spec: RetrievalSpec, encoder: Encoder, by_layer: dict[int, float]) ->
     """Return the spec's layer, else the best on development data, else the paper's depth."""
     if spec.layer >= 0:
         return spec.layer
-    return max(by_layer, key=lambda k: by_layer[k], default=retrieval.papers_layer(encoder))
+    return max(by_layer, key=by_layer.__getitem__, default=retrieval.papers_layer(encoder))
 
 
 def search_language(
@@ -188,13 +181,14 @@ def search_language(
     english, other = retrieval.two_sides(examples)
     matches = [other[index].id for index in retrieval.search(vectors.english, vectors.other)]
     statistics = metrics.accuracy_statistics([example.match for example in english], matches)
-    return english, Scored(
-        matches, metrics.ACCURACY, statistics, metrics.score(statistics, metrics.ACCURACY)
-    )
+    return english, with_metrics(matches, metrics.ACCURACY, statistics)
 
 
 def mine_language(
-    spec: RetrievalSpec, examples: Sequence[SentenceExample], vectors: Vectors, threshold: float
+    spec: RetrievalSpec | ControlSpec,
+    examples: Sequence[SentenceExample],
+    vectors: Vectors,
+    threshold: float,
 ) -> tuple[list[Any], Scored]:
     """Score candidate pairs at or above the threshold by set F1, as in BUCC. Every sentence of the
     other language has one prediction, its partner or None.
@@ -204,27 +198,15 @@ def mine_language(
     english, other = retrieval.two_sides(examples)
     candidates = candidate_pairs(spec, vectors, examples)
     selected = candidates.scores >= threshold
-    partner = {
-        other[x].id: english[y].id
-        for x, y in zip(candidates.other[selected], candidates.english[selected], strict=True)
-    }
-    partners = [partner.get(example.id) for example in other]
+    partners: list[str | None] = [None] * len(other)
+    for x, y in zip(candidates.other[selected], candidates.english[selected], strict=True):
+        partners[x] = english[y].id
     rows = [
-        (
-            float(guess is not None and guess == example.match),
-            float(guess is not None),
-            float(example.match is not None),
-        )
+        (guess is not None and guess == example.match, guess is not None, example.match is not None)
         for example, guess in zip(other, partners, strict=True)
     ]
-    statistics = np.array(rows)
-    return other, Scored(
-        predictions=partners,
-        columns=metrics.BITEXT,
-        statistics=statistics,
-        values=metrics.score(statistics, metrics.BITEXT),
-        counts={"clamped": candidates.clamped},
-    )
+    statistics = np.array(rows, dtype=float)
+    return other, with_metrics(partners, metrics.BITEXT, statistics, clamped=candidates.clamped)
 
 
 def score_retrieval(
@@ -245,16 +227,14 @@ def score_retrieval(
         by_measure = vectors_by_measure(spec, encoder, examples, measures)
         for measure, vectors in by_measure.items():
             threshold = thresholds.get(measure, {}).get(code)
-            queries, scored = (
+            queries, answers = (
                 search_language(examples, vectors)
                 if threshold is None
                 else mine_language(spec, examples, vectors, threshold)
             )
-            found = as_scores(scored, target, code, split)
             if measure == main:
-                write_predictions(spec.folder, target, code, queries, scored)
-                run.count(target.name, code, scored)
-                scores += found
+                scores += run.keep(target, code, split, queries, answers)
             else:
-                papers.append(replace(found[0], metric=found[0].metric + metrics.RAW))
+                own = as_scores(answers, target, code, split)[0]
+                papers.append(replace(own, metric=own.metric + metrics.RAW))
     return scores + papers

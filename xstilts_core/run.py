@@ -20,7 +20,8 @@ from xstilts_core.errors import UsageError
 from xstilts_core.evaluate import Scored, as_scores, format_with_pool, score, write_predictions
 from xstilts_core.examples import Example, PairExample
 from xstilts_core.files import encoder_files
-from xstilts_core.formats import FORMATS, HeadOptions, Limits, mlm, pair
+from xstilts_core.formats import FORMATS, HeadOptions, Limits, mlm
+from xstilts_core.formats.tokens import encode_texts
 from xstilts_core.model import Encoder
 from xstilts_core.phases import attempts, learnt, trivial
 from xstilts_core.results import LOG, Score
@@ -38,7 +39,7 @@ from xstilts_core.study.spec import (
     TargetSpec,
     Tuning,
 )
-from xstilts_core.tasks import task
+from xstilts_core.tasks import Task, task
 from xstilts_core.train import Trained, train
 from xstilts_core.translation import translated
 
@@ -75,82 +76,76 @@ class Run(Generic[Kind]):
     def __post_init__(self) -> None:
         self.identity = identity.begin(self.spec)
         self.spec.folder.mkdir(parents=True, exist_ok=True)
+        self.clear_log()
+
+    def clear_log(self) -> None:
+        """Begin train_log.jsonl anew: it holds only the attempt that is kept."""
         (self.spec.folder / LOG).unlink(missing_ok=True)
 
-    def log_anew(self, lines: Sequence[dict[str, Any]] = ()) -> None:
-        """Replace train_log.jsonl by these lines: it holds only the attempt that is kept."""
-        (self.spec.folder / LOG).write_text(
-            "".join(json.dumps(line, allow_nan=False) + "\n" for line in lines), encoding="utf-8"
-        )
+    def log(self, *lines: dict[str, Any]) -> None:
+        """Append lines to train_log.jsonl."""
+        with (self.spec.folder / LOG).open("a", encoding="utf-8") as stream:
+            stream.writelines(json.dumps(line, allow_nan=False) + "\n" for line in lines)
 
     def reporter(self, steps: int) -> Callable[[dict[str, Any]], None]:
         """Return a callback for train() that appends each line to train_log.jsonl.
         It also shows a bar in an interactive session, or else prints a line per evaluation."""
-        path = self.spec.folder / LOG
         if _interactive():
             from tqdm.auto import tqdm
 
             bar = tqdm(total=steps, unit="step")
 
         def report(line: dict[str, Any]) -> None:
-            with path.open("a", encoding="utf-8") as stream:
-                stream.write(json.dumps(line, allow_nan=False) + "\n")
+            self.log(line)
             if _interactive():
                 bar.update(line["step"] - bar.n)
                 bar.set_postfix(loss=line["loss"], dev=line.get("dev"))
             elif "dev" in line or line["step"] == steps:
-                dev = line.get("dev", "")
-                dev_text = (
-                    f"  dev {'not finite' if dev is None else f'{dev:.1f}'}" if dev != "" else ""
-                )
+                dev = ""
+                if "dev" in line:
+                    dev = "  dev not finite" if line["dev"] is None else f"  dev {line['dev']:.1f}"
                 print(
-                    f"step {line['step']}/{steps}  loss {line['loss']:.3f}{dev_text}  "
+                    f"step {line['step']}/{steps}  loss {line['loss']:.3f}{dev}  "
                     f"{line['tokens_per_second']} tokens/s",
                     flush=True,
                 )
 
         return report
 
-    def count(self, name: str, language: str, scored: Scored) -> None:
-        """Record and print what the scoring of a task in one language counted."""
+    def keep(
+        self, task: Task, language: str, split: str, examples: Sequence[Any], scored: Scored
+    ) -> list[Score]:
+        """Write the predictions of a task in one language and return their scores. Record and print
+        what the scoring counted."""
+        write_predictions(self.spec.folder, task, language, examples, scored)
         for what, number in scored.counts.items():
-            self.counts.setdefault(what, {}).setdefault(name, {})[language] = number
-            print(f"{name} in {language}: {what} {number}", flush=True)
+            self.counts.setdefault(what, {}).setdefault(task.name, {})[language] = number
+            print(f"{task.name} in {language}: {what} {number}", flush=True)
+        return as_scores(scored, task, language, split)
 
     def checkpoint(self: "Run[PretrainSpec | Tuning]") -> Checkpoint | None:
         """Return the checkpoint of the unfinished run, or None if the spec wants none."""
-        every = self.spec.checkpoint_every
-        return (
-            Checkpoint(
-                self.spec.folder,
-                every,
-                {**self.identity.changed_settings, "versions": self.identity.versions},
-            )
-            if every
-            else None
-        )
+        if not self.spec.checkpoint_every:
+            return None
+        settings = {**self.identity.changed_settings, "versions": self.identity.versions}
+        return Checkpoint(self.spec.folder, self.spec.checkpoint_every, settings)
 
     def finish(self, scores: list[Score], details: dict[str, Any], device: torch.device) -> Path:
         """Write result.json, which marks the run as done, and return its path.
         Its seconds include those of earlier processes that the training was resumed from."""
         seconds = time.perf_counter() - self.started + details.get("earlier_seconds", 0.0)
-        machine, revisions, dtype = (
-            model.device_name(device),
-            hub_client.revisions(self.spec),
-            precision(self.spec),
-        )
         facts = {
-            **({learnt.DETAIL: self.learnt} if self.learnt else {}),
-            **({"attempts": self.attempts} if self.attempts else {}),
+            "precision": precision(self.spec),
+            learnt.DETAIL: self.learnt,
+            "attempts": self.attempts,
         }
-        details = {**({"precision": dtype} if dtype else {}), **facts, **self.counts, **details}
         path = results.write(
             self.spec,
             scores,
-            machine,
+            model.device_name(device),
             seconds,
-            details,
-            revisions=revisions,
+            {**{key: fact for key, fact in facts.items() if fact}, **self.counts, **details},
+            revisions=hub_client.revisions(self.spec),
             initial_identity=self.identity,
         )
         Checkpoint(self.spec.folder).remove()
@@ -160,9 +155,9 @@ class Run(Generic[Kind]):
 
 def precision(spec: Spec) -> str:
     """Return the precision of the run's network, "" without one. Heads and losses are float32."""
-    if not isinstance(spec, EncoderSpec):
-        return "float32" if isinstance(spec, PretrainSpec) else ""
-    return "bfloat16" if uses_bfloat16(spec) else "float32"
+    if isinstance(spec, EncoderSpec) and uses_bfloat16(spec):
+        return "bfloat16"
+    return "float32" if isinstance(spec, EncoderSpec | PretrainSpec) else ""
 
 
 def uses_bfloat16(spec: EncoderSpec) -> bool:
@@ -200,13 +195,11 @@ def limits(spec: Tuning) -> Limits:
 
 
 def _apply_input_control(spec: Tuning, examples: Sequence[Example]) -> list[Example]:
-    """Return the examples as the model sees them.
-    The control hypothesis_only hides the first text of a pair."""
+    """Return the examples as the model sees them. The control hypothesis_only hides the first text
+    of a pair, to measure what the second gives away on its own (Poliak et al. 2018)."""
     if spec.control != "hypothesis_only":
         return list(examples)
-    return list(
-        pair.second_only([example for example in examples if isinstance(example, PairExample)])
-    )
+    return [replace(example, text_a="") for example in examples if isinstance(example, PairExample)]
 
 
 def learner(name: str, spec: Tuning, encoder: Encoder) -> Learner:
@@ -231,20 +224,18 @@ def learner(name: str, spec: Tuning, encoder: Encoder) -> Learner:
     head = form.head(entry, HeadOptions(encoder.width, dropout, spec.pooling, deviation)).to(
         model.device(spec.device)
     )
-    streams = []
-    for part, examples in parts.items():
-        encoded = form.encode(examples, entry, encoder.tokenizer, limits(spec))
-        streams.append(
-            Stream(
-                name=part,
-                head=head,
-                loss=form.loss,
-                encoded=encoded,
-                size=len(examples),
-                batch_size=spec.batch_size,
-                group=entry.group,
-            )
+    streams = [
+        Stream(
+            name=part,
+            head=head,
+            loss=form.loss,
+            encoded=form.encode(examples, entry, encoder.tokenizer, limits(spec)),
+            size=len(examples),
+            batch_size=spec.batch_size,
+            group=entry.group,
         )
+        for part, examples in parts.items()
+    ]
     return Learner(
         task=entry,
         head=head,
@@ -257,21 +248,14 @@ def learner(name: str, spec: Tuning, encoder: Encoder) -> Learner:
 def learners(spec: Tuning, encoder: Encoder) -> list[Learner]:
     """Return one learner per task that the spec trains on."""
     members = [learner(name, spec, encoder) for name in spec.trains]
-    if len(members) == 1:
-        return members
-    # MNLI is both a task and a part of ANLI+: trained together, its streams need two names.
-    return [
-        member
-        if len(member.streams) == 1
-        else replace(
-            member,
-            streams=[
+    for member in members:
+        # MNLI is both a task and a part of ANLI+: trained together, its streams need two names.
+        if len(members) > 1 and len(member.streams) > 1:
+            member.streams[:] = [
                 replace(stream, name=f"{member.task.name}/{stream.name}")
                 for stream in member.streams
-            ],
-        )
-        for member in members
-    ]
+            ]
+    return members
 
 
 def unlabelled(spec: IntermediateSpec, encoder: Encoder) -> list[Stream]:
@@ -280,7 +264,7 @@ def unlabelled(spec: IntermediateSpec, encoder: Encoder) -> list[Stream]:
     if not spec.mlm:
         return []
     texts = source_of(spec).unlabelled(spec.mlm_languages, spec.mlm_documents, spec.seed)
-    encoded = mlm.encode([(text, None) for text in texts], encoder.tokenizer, spec.max_length)
+    encoded = encode_texts([(text, None) for text in texts], encoder.tokenizer, spec.max_length)
     head = model.language_head(encoder, spec.start, spec.seed)
     draws = np.random.default_rng([spec.seed, 6])
     mask = mlm.masking(encoder.tokenizer, spec.mask_share, draws)
@@ -309,21 +293,19 @@ def describe(learners: list[Learner], texts: Sequence[Stream] = ()) -> list[dict
         for member in learners
         for stream in member.streams
     ]
-    return [
-        {
+    rows: list[dict[str, Any]] = []
+    for name, counts, stream in [*streams, *((TEXTS, (), stream) for stream in texts)]:
+        row = {
             "task": name,
             "part": stream.name,
             "examples": stream.size,
             "rows": len(stream.encoded),
             "tokens": len(stream.encoded.ids),
-            **(
-                {"languages": by_language}
-                if (by_language := [asdict(count) for count in counts if count.part == stream.name])
-                else {}
-            ),
         }
-        for name, counts, stream in [*streams, *((TEXTS, (), stream) for stream in texts)]
-    ]
+        if by_language := [asdict(count) for count in counts if count.part == stream.name]:
+            row["languages"] = by_language
+        rows.append(row)
+    return rows
 
 
 def examine(
@@ -341,19 +323,11 @@ def examine(
         )
         scored = score(encoder, member.head, member.task, examples, "en", limits(spec))
         scores += as_scores(scored, member.task, "en", "dev")
-        judgements.append(
-            None
-            if count
-            else trivial.judge(member.task, examples, scored.columns, scored.statistics, spec.seed)
-        )
-    return scores, [judgement for judgement in judgements if judgement]
-
-
-def develop(
-    spec: Tuning, encoder: Encoder, learners: list[Learner], count: int | None
-) -> list[Score]:
-    """Return scores on `count` English development examples of every task (see `examine`)."""
-    return examine(spec, encoder, learners, count)[0]
+        if not count:
+            columns, statistics = scored.columns, scored.statistics
+            verdict = trivial.judge(member.task, examples, columns, statistics, spec.seed)
+            judgements += [verdict] if verdict else []
+    return scores, judgements
 
 
 def _judging_learners(spec: Tuning, learners: list[Learner]) -> list[Learner]:
@@ -391,15 +365,16 @@ def fit(
     """
     spec = run.spec
     schedule, probabilities = plan(spec, learners), shares(spec, learners)
-    metrics = {member.task.name: member.task.metric for member in _judging_learners(spec, learners)}
+    judging = _judging_learners(spec, learners)
+    metrics = {member.task.name: member.task.metric for member in judging}
     streams = [*(stream for member in learners for stream in member.streams), *texts]
 
     def evaluate() -> float:
-        scores = develop(spec, encoder, _judging_learners(spec, learners), spec.dev_examples)
+        scores, _ = examine(spec, encoder, judging, spec.dev_examples)
         return float(np.mean([item.value for item in scores if item.metric == metrics[item.task]]))
 
     def attempt(schedule: Schedule) -> Trained:
-        run.log_anew()
+        run.clear_log()
         return train(
             encoder,
             streams,
@@ -411,19 +386,18 @@ def fit(
         )
 
     if spec.restarts:
-        modules = [encoder.network, *{id(stream.head): stream.head for stream in streams}.values()]
-        schedules = [attempts.schedule_of(schedule, number) for number in range(spec.restarts + 1)]
-        training_identity = loop.identity(modules, streams, probabilities, schedule)
+        modules = loop.modules_of(encoder, streams)
         trained, run.attempts = attempts.until_learnt(
             modules,
             streams,
-            schedules,
+            [attempts.schedule_of(schedule, number) for number in range(spec.restarts + 1)],
             attempt,
-            lambda: examine(spec, encoder, _judging_learners(spec, learners))[1],
+            lambda: examine(spec, encoder, judging)[1],
             run.checkpoint(),
-            training_identity,
+            loop.identity(modules, streams, probabilities, schedule),
         )
-        run.log_anew(trained.log)
+        run.clear_log()
+        run.log(*trained.log)
     else:
         trained = attempt(schedule)
     if spec.lora:
@@ -445,8 +419,7 @@ def score_targets(run: Run[TargetSpec], encoder: Encoder, trained_on: Learner) -
             examples = source.load(name, split, language)[: spec.test_examples or None]
             inputs = _apply_input_control(spec, examples)
             scored = score(encoder, trained_on.head, target, inputs, language, limits(spec), form)
-            write_predictions(spec.folder, target, language, examples, scored)
-            scores += as_scores(scored, target, language, split)
+            scores += run.keep(target, language, split, examples, scored)
     return scores
 
 
@@ -455,18 +428,15 @@ def details(encoder: Encoder, trained: Trained, learners: Sequence[Learner] = ()
 
     learners: those whose examples are counted, with what became of them in other languages.
     """
-    summary = {name: value for name, value in asdict(trained).items() if name != "log"}
-    padding = float(np.mean([line["padding"] for line in trained.log]))
-    facts = {
-        "padding": round(padding, 4),
+    facts = asdict(trained)
+    log = facts.pop("log")
+    facts |= {
+        "padding": round(float(np.mean([line["padding"] for line in log])), 4),
         "packed": encoder.packed,
-        "parameters": model.count_parameters(encoder.network),
+        "parameters": encoder.network.num_parameters(),
     }
-    counts = [asdict(count) for member in learners for count in member.counts]
-    examples = {stream.name: stream.size for member in learners for stream in member.streams}
-    return {
-        **summary,
-        **facts,
-        **({"examples": examples} if examples else {}),
-        **({"translated": counts} if counts else {}),
-    }
+    if examples := {stream.name: stream.size for member in learners for stream in member.streams}:
+        facts["examples"] = examples
+    if counts := [asdict(count) for member in learners for count in member.counts]:
+        facts["translated"] = counts
+    return facts

@@ -88,11 +88,9 @@ class Learner:
 def cap(spec: Tuning, learners: Sequence[Learner]) -> int:
     """Return the cap on the examples that count of a task.
     A single task or a sequence has none: ANLI+ draws its parts by their sizes."""
-    return (
-        spec.cap
-        if isinstance(spec, IntermediateSpec) and len(learners) > 1 and not spec.sequence
-        else sys.maxsize
-    )
+    if isinstance(spec, IntermediateSpec) and len(learners) > 1 and not spec.sequence:
+        return spec.cap
+    return sys.maxsize
 
 
 def _task_shares(spec: Tuning, learners: Sequence[Learner]) -> np.ndarray:
@@ -115,13 +113,11 @@ def stages(spec: Tuning, learners: Sequence[Learner]) -> list[list[Stream]]:
     other; [] if there is only one stage."""
     if not spec.sequence and not learners[0].task.staged:
         return []
-    return [
-        part
-        for learner in learners
-        for part in (
-            [[stream] for stream in learner.streams] if learner.task.staged else [learner.streams]
-        )
-    ]
+    parts: list[list[Stream]] = []
+    for learner in learners:
+        staged = learner.task.staged
+        parts += [[stream] for stream in learner.streams] if staged else [learner.streams]
+    return parts
 
 
 def shares(spec: Tuning, learners: Sequence[Learner]) -> np.ndarray:
@@ -160,9 +156,8 @@ def _task_steps(spec: Tuning, learners: Sequence[Learner]) -> list[int]:
         return spec.passes(sum(len(stream.encoded) for stream in streams))
 
     def count(streams: Sequence[Stream]) -> int:
-        return passes(streams) * sum(
-            -(-len(stream.encoded) // spec.batch_size) for stream in streams
-        )
+        batches = (-(-len(stream.encoded) // spec.batch_size) for stream in streams)
+        return passes(streams) * sum(batches)
 
     if parts := stages(spec, learners):
         return [count(part) for part in parts]

@@ -37,10 +37,6 @@ class Stream:
     group: int = 1
     token_bytes: int = 0
 
-    def rows(self, rng: np.random.Generator) -> "Order":
-        """Return the rows of every step, without end."""
-        return Order(self, rng)
-
     def batches(
         self, rows: np.ndarray, device: torch.device, most_tokens: int = sys.maxsize
     ) -> list[Batch]:
@@ -62,11 +58,9 @@ class Stream:
     def one_pass(self, rng: np.random.Generator) -> list[np.ndarray]:
         """Return an exact random permutation of the rows, cut into batch_size rows."""
         order = rng.permutation(len(self.encoded))
-        return (
-            list(self.by_tokens(order, rng))
-            if self.by_length
-            else np.array_split(order, -(-len(order) // self.batch_size))
-        )
+        if self.by_length:
+            return list(self.by_tokens(order, rng))
+        return np.array_split(order, -(-len(order) // self.batch_size))
 
     def by_tokens(self, order: np.ndarray, rng: np.random.Generator) -> Iterator[np.ndarray]:
         """Yield batches of batch_size tokens: rows of similar length together, the batches in
@@ -81,7 +75,7 @@ class Stream:
 
 @dataclass(slots=True)
 class Order:
-    """The steps of a stream, pass after pass.
+    """The rows of every step of a stream, pass after pass without end.
     Its position can be saved and restored, which that of a Python generator cannot."""
 
     stream: Stream

@@ -51,6 +51,11 @@ def parameter_groups(modules: list[nn.Module], weight_decay: float) -> list[dict
     ]
 
 
+def modules_of(encoder: Encoder, streams: list[Stream]) -> list[nn.Module]:
+    """Return the encoder's network and every head that the streams train, each once."""
+    return [encoder.network, *{id(stream.head): stream.head for stream in streams}.values()]
+
+
 def trained_weights(module: nn.Module) -> dict[str, Tensor]:
     """Return a copy of the trainable weights.
     Frozen embeddings are most of a multilingual encoder."""
@@ -86,59 +91,31 @@ class _Window:
     def line(self, step: int, stream: str, rate: float) -> dict[str, Any]:
         """Return a line of the log with means over the window."""
         speed = self.tokens / max(1e-9, time.perf_counter() - self.since)
-        means = {
-            "loss": round(float(self.loss) / self.steps, 5),
-            "padding": round(float(self.padding) / self.steps, 4),
-        }
         return {
             "step": step,
             "stream": stream,
-            **means,
+            "loss": round(float(self.loss) / self.steps, 5),
+            "padding": round(float(self.padding) / self.steps, 4),
             "learning_rate": rate,
             "tokens_per_second": round(speed),
         }
 
 
 @dataclass(slots=True)
-class Best:
-    """The best weights so far by development score, and the number of evaluations since then."""
-
-    modules: list[nn.Module]
-    outcome: Trained
-    weights: list[dict[str, Tensor]] = field(default_factory=list)
-    since: int = 0
-
-    def update(self, score: float, step: int) -> None:
-        """Keep the weights if their score beats all before.
-        Ties keep the earlier weights, and a score that is not finite never wins."""
-        for module in self.modules:
-            module.train()
-        if isfinite(score) and (self.outcome.best_score is None or score > self.outcome.best_score):
-            self.outcome.best_score, self.outcome.best_step, self.since = score, step, 0
-            self.weights = []  # two copies at once would be the peak of memory
-            self.weights = [trained_weights(module) for module in self.modules]
-        else:
-            self.since += 1
-
-    def restore(self) -> None:
-        """Load the best weights and leave training mode."""
-        for module, state in zip(self.modules, self.weights, strict=False):
-            module.load_state_dict(state, strict=False)
-        for module in self.modules:
-            module.eval()
-
-
-@dataclass(slots=True)
 class Progress:
     """All state that changes from step to step.
-    On a CPU, a training resumed from it ends bit for bit like one that was never interrupted."""
+
+    best: the best weights so far by development score; since: number of evaluations since then. On
+    a CPU, a training resumed from it ends bit for bit like one that was never interrupted.
+    """
 
     modules: list[nn.Module]
     optimizer: torch.optim.Optimizer
     draws: np.random.Generator
     orders: list[Order]
     outcome: Trained
-    best: Best
+    best: list[dict[str, Tensor]] = field(default_factory=list)
+    since: int = 0
     window: _Window = field(default_factory=_Window)
     step: int = 0
     started: float = field(default_factory=time.perf_counter)
@@ -147,26 +124,22 @@ class Progress:
     @classmethod
     def begin(cls, encoder: Encoder, streams: list[Stream], schedule: Schedule) -> "Progress":
         """Start at step 0 with every generator seeded by the schedule."""
-        modules = [encoder.network, *{id(stream.head): stream.head for stream in streams}.values()]
+        modules = modules_of(encoder, streams)
         for module in modules:
             use_bytes(module)
         groups = parameter_groups(modules, schedule.weight_decay)
-        optimizer = torch.optim.AdamW(
-            groups, lr=schedule.learning_rate, betas=schedule.betas, eps=1e-8, fused=True
-        )
-        orders = [
-            stream.rows(np.random.default_rng([schedule.seed, 2, k]))
-            for k, stream in enumerate(streams)
-        ]
         torch.manual_seed(schedule.seed)
-        outcome = Trained(schedule.steps, None, {stream.name: 0 for stream in streams})
         return cls(
             modules=modules,
-            optimizer=optimizer,
+            optimizer=torch.optim.AdamW(
+                groups, lr=schedule.learning_rate, betas=schedule.betas, eps=1e-8, fused=True
+            ),
             draws=np.random.default_rng([schedule.seed, 1]),
-            orders=orders,
-            outcome=outcome,
-            best=Best(modules, outcome),
+            orders=[
+                Order(stream, np.random.default_rng([schedule.seed, 2, k]))
+                for k, stream in enumerate(streams)
+            ],
+            outcome=Trained(schedule.steps, None, {stream.name: 0 for stream in streams}),
         )
 
     def log(self, line: dict[str, Any]) -> None:
@@ -176,7 +149,8 @@ class Progress:
         self.window = _Window()
 
     def judge(self, evaluate: Callable[[], float], line: dict[str, Any]) -> None:
-        """Log the weights' development score, None if not finite, and keep the best weights."""
+        """Log the weights' development score, None if not finite, and keep the weights if it beats
+        all before. Ties keep the earlier weights, and a score that is not finite never wins."""
         try:
             score = float(evaluate())
         except NotFinite as error:
@@ -185,7 +159,15 @@ class Progress:
                 f"learning rate {line['learning_rate']:.3g})"
             )
             raise NotFinite(f"{moment}: {error}") from None
-        self.best.update(score, self.step)
+        for module in self.modules:
+            module.train()
+        best = self.outcome.best_score
+        if isfinite(score) and (best is None or score > best):
+            self.outcome.best_score, self.outcome.best_step, self.since = score, self.step, 0
+            self.best = []  # two copies at once would be the peak of memory
+            self.best = [trained_weights(module) for module in self.modules]
+        else:
+            self.since += 1
         line["dev"] = score if isfinite(score) else None
 
     def finish(self, evaluated: bool) -> Trained:
@@ -194,18 +176,19 @@ class Progress:
         self.watch.check()
         if evaluated and self.outcome.best_score is None:
             raise NotFinite(f"no development score was finite: {HELP}")
-        self.best.restore()
-        for name, weight in (
-            named for module in self.modules for named in module.named_parameters()
-        ):
-            if weight.requires_grad:
-                require_finite(f"after step {self.outcome.best_step} weights {name}", weight)
+        for module, weights in zip(self.modules, self.best, strict=False):
+            module.load_state_dict(weights, strict=False)
+        for module in self.modules:
+            module.eval()
+            for name, weight in module.named_parameters():
+                if weight.requires_grad:
+                    require_finite(f"after step {self.outcome.best_step} weights {name}", weight)
         self.outcome.seconds = time.perf_counter() - self.started
         return self.outcome
 
     def over(self, schedule: Schedule) -> bool:
         """Return whether all steps are done or the patience is exhausted."""
-        return self.step >= schedule.steps or self.best.since >= schedule.patience
+        return self.step >= schedule.steps or self.since >= schedule.patience
 
     def state(self) -> dict[str, Any]:
         """Return what a checkpoint stores. The learning rate follows from the step."""
@@ -217,7 +200,7 @@ class Progress:
             "draws": self.draws.bit_generator.state,
             "orders": [order.state() for order in self.orders],
             "done": {**asdict(self.outcome), "seconds": now - self.started},
-            "best": {"weights": self.best.weights, "since": self.best.since},
+            "best": {"weights": self.best, "since": self.since},
             "window": {
                 **asdict(self.window),
                 "padding": float(self.window.padding),
@@ -235,10 +218,9 @@ class Progress:
         self.draws.bit_generator.state = state["draws"]
         for order, order_state in zip(self.orders, state["orders"], strict=True):
             order.restore(order_state)
-        for name, value in state["done"].items():
-            setattr(self.outcome, name, value)
+        self.outcome = Trained(**state["done"])
         self.outcome.earlier_seconds = self.outcome.seconds
-        self.best.weights, self.best.since = state["best"]["weights"], state["best"]["since"]
+        self.best, self.since = state["best"]["weights"], state["best"]["since"]
         self.window = _Window(**{**state["window"], "since": now - state["window"]["since"]})
         if isinstance(self.window.loss, Tensor):
             self.window.loss = self.window.loss.to(device)
@@ -254,14 +236,9 @@ def identity(
     rows = []
     for stream in streams:
         encoded = stream.encoded
-        arrays = (
-            encoded.ids,
-            encoded.lengths,
-            encoded.rows,
-            *encoded.columns.values(),
-            *encoded.token_columns.values(),
-        )
-        rows.append([stream.name, len(encoded), fingerprint(arrays)])
+        columns = *encoded.columns.values(), *encoded.token_columns.values()
+        digest = fingerprint([encoded.ids, encoded.lengths, encoded.rows, *columns])
+        rows.append([stream.name, len(encoded), digest])
     return {
         # Frozen weights are the encoder's own. Reading them would load all of its mapped file.
         "starting weights": fingerprint(
@@ -285,13 +262,11 @@ def resume(
 ) -> None:
     """Continue from the checkpoint if it belongs to this training.
     Its log lines are reported again, because the log file was begun anew."""
-    state = checkpoint.read(training_identity)
-    if state is None:
-        return
-    progress.restore(state)
-    print(f"goes on after step {progress.step}, from {checkpoint.path}", flush=True)
-    for line in progress.outcome.log:
-        report(line)
+    if state := checkpoint.read(training_identity):
+        progress.restore(state)
+        print(f"goes on after step {progress.step}, from {checkpoint.path}", flush=True)
+        for line in progress.outcome.log:
+            report(line)
 
 
 def train(

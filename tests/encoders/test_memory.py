@@ -15,6 +15,7 @@ from xstilts_core.encoders import memory
 from xstilts_core.errors import UsageError
 from xstilts_core.examples import Passage, RankingExample
 from xstilts_core.formats import FORMATS, HeadOptions, Limits, mlm
+from xstilts_core.formats.tokens import encode_texts
 from xstilts_core.schedule import Schedule
 from xstilts_core.streams import Stream
 from xstilts_core.study.spec import TargetSpec
@@ -47,7 +48,7 @@ def stream_of(kind, encoder):
     them short."""
     torch.manual_seed(1)
     if kind == "mlm":
-        encoded = mlm.encode(
+        encoded = encode_texts(
             [(one.text_a, None) for one in examples("mnli")], encoder.tokenizer, 64
         )
         mask = mlm.masking(encoder.tokenizer, 0.15, np.random.default_rng(4))

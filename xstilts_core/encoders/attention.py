@@ -22,23 +22,19 @@ def is_faster(query: Tensor, rate: float) -> bool:
     return query.device.type == "cpu" and (rate > 0 or (learns and query.dtype == torch.bfloat16))
 
 
-def _heads_first(flat: Tensor, tokens: Tensor, count: int) -> Tensor:
-    """Return [count * heads, length, width] of a bin from [tokens, heads, width]."""
-    heads, width = flat.shape[1:]
-    return (
-        flat.index_select(0, tokens)
-        .view(count, -1, heads, width)
-        .transpose(1, 2)
-        .reshape(count * heads, -1, width)
-    )
+def heads_first(flat: Tensor, tokens: Tensor, count: int) -> Tensor:
+    """Return [count, heads, length, width] of a bin from [tokens, heads, width]."""
+    return flat.index_select(0, tokens).unflatten(0, (count, -1)).transpose(1, 2)
 
 
-def _tokens_first(part: Tensor, count: int) -> Tensor:
+def tokens_first(part: Tensor) -> Tensor:
+    """Return [count * length, heads, width] from [count, heads, length, width]."""
+    return part.transpose(1, 2).flatten(0, 1)
+
+
+def _tokens_of(part: Tensor, count: int) -> Tensor:
     """Return [count * length, heads, width] from [count * heads, length, width]."""
-    heads, (_, length, width) = part.shape[0] // count, part.shape
-    return (
-        part.view(count, heads, length, width).transpose(1, 2).reshape(count * length, heads, width)
-    )
+    return tokens_first(part.unflatten(0, (count, -1)))
 
 
 class BinAttention(torch.autograd.Function):
@@ -61,7 +57,10 @@ class BinAttention(torch.autograd.Function):
         """Attend. query, key, value: [tokens, heads, width]; rest: scaling and dropout rate."""
         (ctx.scaling, ctx.rate), ctx.plan, outputs, saved = rest, plan, [], []
         for part, allowed in zip(plan.bins, masks, strict=True):
-            q, k, v = (_heads_first(flat, part.tokens, part.count) for flat in (query, key, value))
+            q, k, v = (
+                heads_first(flat, part.tokens, part.count).flatten(0, 1)
+                for flat in (query, key, value)
+            )
             scores = torch.bmm(q.mul_(ctx.scaling), k.transpose(1, 2))
             if allowed is not None:
                 bias = torch.zeros(allowed.shape, dtype=scores.dtype).masked_fill_(
@@ -71,7 +70,7 @@ class BinAttention(torch.autograd.Function):
             shares = torch.softmax(scores, -1)
             keep = dropout.mask(shares.numel(), ctx.rate) if ctx.rate else shares.new_empty(0)
             weights = dropout.apply_mask(shares, keep) if ctx.rate else shares
-            outputs.append(_tokens_first(torch.bmm(weights, v), part.count))
+            outputs.append(_tokens_of(torch.bmm(weights, v), part.count))
             saved += [q, k, v, shares, keep]
         ctx.save_for_backward(*saved)
         out = torch.cat(outputs).index_select(0, plan.back)
@@ -87,37 +86,24 @@ class BinAttention(torch.autograd.Function):
         outputs, tensors = _output_gradients(flat, plan), zip(*[iter(saved)] * 5, strict=True)
         for part, output, (q, k, v, shares, keep) in zip(plan.bins, outputs, tensors, strict=True):
             below = torch.bmm(output, v.transpose(1, 2))
-            weights, below = (
-                (dropout.apply_mask(shares, keep), dropout.apply_mask(below, keep))
-                if ctx.rate
-                else (shares, below)
-            )
+            weights = shares
+            if ctx.rate:
+                weights, below = (dropout.apply_mask(values, keep) for values in (shares, below))
             scores = torch._softmax_backward_data(below, shares, -1, shares.dtype)
             bin_gradients = (
                 torch.bmm(scores, k).mul_(ctx.scaling),
                 torch.bmm(scores.transpose(1, 2), q),
                 torch.bmm(weights.transpose(1, 2), output),
             )
-            by_bin.append(tuple(_tokens_first(gradient, part.count) for gradient in bin_gradients))
-        return (
-            *(torch.cat(parts).index_select(0, plan.back) for parts in zip(*by_bin, strict=True)),
-            None,
-            None,
-            None,
-            None,
-        )
+            by_bin.append(tuple(_tokens_of(gradient, part.count) for gradient in bin_gradients))
+        whole = (torch.cat(parts) for parts in zip(*by_bin, strict=True))
+        return *(part.index_select(0, plan.back) for part in whole), None, None, None, None
 
 
 def _output_gradients(flat: Tensor, plan: Any) -> Iterator[Tensor]:
     """Yield the gradient of each bin's output, [count * heads, length, width], from that of the
     pack. Padding has none."""
-    slots = flat.new_zeros(
-        sum(len(part.tokens) for part in plan.bins), *flat.shape[1:]
-    ).index_copy_(0, plan.back, flat)
-    first = 0
-    for part in plan.bins:
-        block = slots[first : first + len(part.tokens)].view(
-            part.count, part.length, *flat.shape[1:]
-        )
-        yield block.transpose(1, 2).reshape(part.count * flat.shape[1], part.length, flat.shape[2])
-        first += len(part.tokens)
+    sizes = [len(part.tokens) for part in plan.bins]
+    slots = flat.new_zeros(sum(sizes), *flat.shape[1:]).index_copy_(0, plan.back, flat)
+    for part, block in zip(plan.bins, slots.split(sizes), strict=True):
+        yield block.unflatten(0, (part.count, -1)).transpose(1, 2).flatten(0, 1)

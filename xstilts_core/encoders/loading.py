@@ -8,6 +8,7 @@ import inspect
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -115,9 +116,8 @@ def _refuse_family(config: PretrainedConfig, folder: Path, what: str) -> None:
         and not half
         and not both_ways
     )
-    if (left_to_right and family.model_type not in _BOTH_WAYS) or getattr(
-        config, "is_decoder", False
-    ):
+    decoder = getattr(config, "is_decoder", False)
+    if decoder or (left_to_right and family.model_type not in _BOTH_WAYS):
         raise fault(what, causal_message(name), folder)
 
 
@@ -152,7 +152,6 @@ def network_of(
             **placement,
             **_options_of(config),
         )
-    total = len(network.state_dict())
     if wrong := sorted(report["mismatched_keys"], key=str):
         name, has, needs = wrong[0]
         more = f", and {len(wrong) - 1} more" if len(wrong) > 1 else ""
@@ -163,11 +162,9 @@ def network_of(
         raise fault(what, reason, folder)
     if missing := sorted(name for name in report["missing_keys"] if "pooler" not in name):
         some = ", ".join(missing[:SHOWN]) + (", ..." if len(missing) > SHOWN else "")
-        raise fault(
-            what,
-            f"its weights lack {len(missing)} of the encoder's {total} tensors: {some}",
-            folder,
-        )
+        total = len(network.state_dict())
+        reason = f"its weights lack {len(missing)} of the encoder's {total} tensors: {some}"
+        raise fault(what, reason, folder)
     return network
 
 
@@ -209,21 +206,14 @@ def check_tokenizer(
     unknown tokens."""
     with one_line_errors(folder, what):
         rows = network.get_input_embeddings().weight.shape[0]
-    token, last = max(
-        ((token, number) for token, number in tokenizer.get_vocab().items()),
-        key=lambda entry: entry[1],
-        default=("", -1),
-    )
+    token, last = max(tokenizer.get_vocab().items(), key=itemgetter(1), default=("", -1))
     if last >= rows:
         reason = (
             f"its tokenizer gives ids up to {last} ({token!r}), and its word embeddings have "
-            f"{rows} rows, for 0 to {rows - 1}"
+            f"{rows} rows, for 0 to {rows - 1}: they do not belong together, or tokens were added "
+            "to the tokenizer alone"
         )
-        raise fault(
-            what,
-            f"{reason}: they do not belong together, or tokens were added to the tokenizer alone",
-            folder,
-        )
+        raise fault(what, reason, folder)
     with one_line_errors(folder, what):
         pieces = tokenizer(_SENTENCE, add_special_tokens=False)["input_ids"]
     if not set(pieces) - {tokenizer.unk_token_id}:

@@ -2,7 +2,7 @@
 memory."""
 
 import torch
-from transformers import PretrainedConfig
+from transformers import PretrainedConfig, PreTrainedModel
 
 from xstilts_core.streams import Stream
 
@@ -29,21 +29,17 @@ def token_bytes(config: PretrainedConfig, length: int) -> int:
     return 2 * config.num_hidden_layers * (34 * config.hidden_size + 5 * heads * length)
 
 
-def most_tokens(network: torch.nn.Module, streams: list[Stream]) -> int:
+def most_tokens(network: PreTrainedModel, streams: list[Stream]) -> int:
     """Return the most tokens of a micro-batch of these streams.
     On a GPU, as many as fit in its free memory beside what the optimizer will need."""
     length = max((int(stream.encoded.lengths.max(initial=1)) for stream in streams), default=1)
     per_token = token_bytes(network.config, length) + max(
         (stream.token_bytes for stream in streams), default=0
     )
-    first = next(network.parameters())
-    if first.device.type != "cuda":
+    device = next(network.parameters()).device
+    if device.type != "cuda":
         return CPU_BYTES // per_token
-    cached = torch.cuda.memory_reserved(first.device) - torch.cuda.memory_allocated(first.device)
-    reserve = _TRAINED_BYTES * sum(
-        weight.numel() for weight in network.parameters() if weight.requires_grad
-    )
-    return (
-        max(0, int(_GPU_SHARE * (torch.cuda.mem_get_info(first.device)[0] + cached - reserve)))
-        // per_token
-    )
+    free = torch.cuda.mem_get_info(device)[0]
+    cached = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+    reserve = _TRAINED_BYTES * network.num_parameters(only_trainable=True)
+    return max(0, int(_GPU_SHARE * (free + cached - reserve))) // per_token

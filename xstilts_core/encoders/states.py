@@ -34,8 +34,7 @@ TRAITS: WeakKeyDictionary[nn.Module, Traits] = WeakKeyDictionary()
 
 def traits(encoder: PreTrainedModel) -> Traits:
     """Return the encoder's traits, or those that its modules suggest if nobody tried it."""
-    recorded = TRAITS.get(encoder)
-    return Traits(likely_layers(encoder)) if recorded is None else recorded
+    return TRAITS.get(encoder) or Traits(likely_layers(encoder))
 
 
 def likely_layers(encoder: PreTrainedModel) -> tuple[nn.Module, ...]:

@@ -132,16 +132,12 @@ def _receive_all_states(
 ) -> bool:
     """Return whether these modules receive every hidden state."""
     TRAITS[network], captured = Traits(layers), {}
+    inputs, numbers = _inputs_of(network, ids), range(len(layers) + 1)
     try:
-        visit_states(
-            network,
-            range(len(layers) + 1),
-            _inputs_of(network, ids),
-            lambda layer, hidden: captured.__setitem__(layer, hidden[0]),
-        )
+        visit_states(network, numbers, inputs, captured.__setitem__)
     except (IndexError, AttributeError):  # a layer that receives its states by another name
         return False
     return len(captured) == len(expected) - 1 and all(
-        captured[layer].shape == expected[layer].shape and near(captured[layer], expected[layer])
-        for layer in captured
+        state[0].shape == expected[layer].shape and near(state[0], expected[layer])
+        for layer, state in captured.items()
     )

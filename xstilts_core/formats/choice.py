@@ -21,12 +21,10 @@ def prompt(example: ChoiceExample) -> str:
 
 def _by_row(scores: Tensor, batch: Batch) -> Tensor:
     """Arrange scores [sequences] as [rows, most choices]; absent choices score minus infinity."""
-    most = int(batch.choices.max())
-    table = scores.new_full((len(batch.choices), most), float("-inf"))
-    rows = np.repeat(np.arange(len(batch.choices)), batch.choices)
-    columns = np.concatenate([np.arange(count) for count in batch.choices])
-    places = tuple(torch.from_numpy(index).to(scores.device) for index in (rows, columns))
-    return table.index_put(places, scores)
+    table = scores.new_full((len(batch.choices), batch.choices.max()), float("-inf"))
+    places = np.nonzero(np.arange(batch.choices.max()) < batch.choices[:, None])
+    rows, columns = (torch.from_numpy(index).to(scores.device) for index in places)
+    return table.index_put((rows, columns), scores)
 
 
 class Choice(Format):

@@ -17,8 +17,6 @@ from xstilts_core.metrics import ACCURACY, accuracy_statistics
 from xstilts_core.packing import Sequences
 from xstilts_core.tasks import Task
 
-Predictions = list[str] | list[int] | list[list[str]]
-
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -193,7 +191,7 @@ class Format(ABC):
     @abstractmethod
     def decode(
         self, outputs: np.ndarray, encoded: Encoded, examples: Sequence[Any], task: Task
-    ) -> Predictions:
+    ) -> list[Any]:
         """Return a prediction per example in the data set's terms (label, index, text, tags)."""
 
     def statistics(

@@ -1,7 +1,7 @@
 """Masked language modelling (Devlin et al. 2019): of the chosen tokens 80 % are masked, 10 % become
 random and 10 % stay; special tokens are never chosen."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -11,15 +11,7 @@ from torch.nn.functional import cross_entropy
 from transformers import PreTrainedTokenizerBase
 
 from xstilts_core.formats.format import Batch, select
-from xstilts_core.formats.tokens import IGNORED, Encoded, encode_texts
-
-
-def encode(
-    texts: Sequence[tuple[str, str | None]], tokenizer: PreTrainedTokenizerBase, max_length: int
-) -> Encoded:
-    """Encode a sequence per document; a document of two texts (a translation pair) is encoded as a
-    pair. Longer ones are cut."""
-    return encode_texts(texts, tokenizer, max_length)
+from xstilts_core.formats.tokens import IGNORED, Encoded
 
 
 def masking(

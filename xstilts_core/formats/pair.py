@@ -1,7 +1,6 @@
 """Classification of text pairs (natural language inference, paraphrase) and of single texts."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 from torch import Tensor, nn
@@ -23,12 +22,6 @@ def label_indices(examples: Sequence[PairExample], task: Task) -> np.ndarray:
         if example.label is not None and example.label not in order:
             raise unknown(f"label of {task.name}", example.label, order, f"example {example.id}")
     return np.array([order.get(example.label or "", -1) for example in examples], dtype=np.int64)
-
-
-def second_only(examples: Sequence[PairExample]) -> list[PairExample]:
-    """Return the examples without their first texts, to measure what the second text gives away on
-    its own (Poliak et al. 2018)."""
-    return [replace(example, text_a="") for example in examples]
 
 
 class Pair(Format):

@@ -73,16 +73,11 @@ class Candidates:
         return rankings
 
 
-def _text_and_context(passage: Passage) -> tuple[str, str | None]:
-    """Return the text and the paragraph around it, None if it has none."""
-    return passage.text, passage.context or None
-
-
 def encode_passages(
     passages: Sequence[Passage], tokenizer: PreTrainedTokenizerBase, limits: Limits
 ) -> Encoded:
     """Encode a row per passage: text and paragraph as a pair, or the text alone."""
-    texts = [_text_and_context(passage) for passage in passages]
+    texts = [(passage.text, passage.context or None) for passage in passages]
     return encode_texts(texts, tokenizer, limits.max_length)
 
 
@@ -109,7 +104,7 @@ class Ranking(Format):
         limits: Limits,
     ) -> Encoded:
         passages = [] if self.candidates else [example.passages[0] for example in examples]
-        pairs = [_text_and_context(passage) for passage in passages]
+        pairs = [(passage.text, passage.context or None) for passage in passages]
         texts = [text for pair in pairs for text in pair if text is not None]
         pieces = tokenise(tokenizer, [*(example.query for example in examples), *texts])
         builder = Builder(Template.of(tokenizer))

@@ -1,8 +1,10 @@
 """Sentence retrieval and bitext mining with pooled hidden states, without a head or training."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -48,13 +50,10 @@ def select_rows(vectors: Tensor, positions: np.ndarray) -> Tensor:
 def encode(texts: Sequence[str], encoder: Encoder, max_length: int) -> Encoded:
     """Encode one sequence per text, cut at max_length. Tokenize TEXTS_AT_ONCE texts at a time,
     because a tokenizer's own results take far more memory than ids."""
+    rows = [(text, None) for text in texts]
     parts = [
-        encode_texts(
-            [(text, None) for text in texts[first : first + TEXTS_AT_ONCE]],
-            encoder.tokenizer,
-            max_length,
-        )
-        for first in range(0, len(texts), TEXTS_AT_ONCE)
+        encode_texts(rows[first : first + TEXTS_AT_ONCE], encoder.tokenizer, max_length)
+        for first in range(0, len(rows), TEXTS_AT_ONCE)
     ]
     types = [part.types for part in parts if part.types is not None]
     return Encoded(
@@ -72,12 +71,9 @@ def _sums_by_layer(encoder: Encoder, batch: Batch, layers: Sequence[int]) -> Ten
     They are accumulated during one pass: the states of different layers are never held together.
     """
     sums = torch.zeros(len(layers), len(batch.starts), encoder.width, device=batch.owner.device)
-    index_of_layer = {layer: position for position, layer in enumerate(layers)}
 
     def add(part: Part, layer: int, hidden: Tensor) -> None:
-        sums[index_of_layer[layer]].index_add_(
-            0, batch.owner[part.tokens], part.flat(hidden).float()
-        )
+        sums[layers.index(layer)].index_add_(0, batch.owner[part.tokens], part.flat(hidden).float())
 
     for part in arrange(encoder.network, batch.sequences, encoder.packed)[0]:
         visit_states(encoder.network, layers, part.inputs, partial(add, part))
@@ -163,17 +159,12 @@ def merge(best: Tensor, tile_best: Tensor) -> None:
     best.copy_(torch.cat([best, tile_best.cpu()], 1).topk(best.shape[1], dim=1).values)
 
 
-@dataclass(frozen=True, slots=True)
-class Nearest:
+class Nearest(NamedTuple):
     """The nearest candidates of each query, nearest first: cosines and indices [queries, count]. Of
     equal cosines the first sentence wins."""
 
     cosines: np.ndarray
     indices: np.ndarray
-
-    @classmethod
-    def of(cls, best: Tensor) -> "Nearest":
-        return cls(values_of(best).numpy(), indices_of(best).numpy())
 
 
 def nearest(
@@ -194,7 +185,10 @@ def nearest(
             tile = block @ y[left : left + columns].to(device).T
             merge(forward[top : top + rows], best_in_rows(tile, left, count))
             merge(backward[left : left + columns], best_in_rows(tile.T.contiguous(), top, count))
-    return Nearest.of(forward), Nearest.of(backward)
+    first, second = (
+        Nearest(values_of(best).numpy(), indices_of(best).numpy()) for best in (forward, backward)
+    )
+    return first, second
 
 
 def two_sides(
@@ -287,11 +281,9 @@ def mine(
 
 def distinct(texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
     """Return the index of each distinct text's first occurrence, and whether it is the only one."""
-    positions: dict[str, list[int]] = {}
-    for position, text in enumerate(texts):
-        positions.setdefault(text, []).append(position)
-    firsts = np.array([occurrences[0] for occurrences in positions.values()])
-    return firsts, np.array([len(occurrences) == 1 for occurrences in positions.values()])
+    counts = Counter(texts)
+    firsts = {text: position for position, text in reversed(list(enumerate(texts)))}
+    return np.array([firsts[text] for text in counts]), np.array(list(counts.values())) == 1
 
 
 def best_threshold(candidates: Candidates, right: np.ndarray, gold: int) -> float:
@@ -318,12 +310,3 @@ def f1_of_prefixes(right: np.ndarray, gold: int) -> np.ndarray:
     return np.divide(
         2 * precision * recall, precision + recall, out=np.zeros(len(right)), where=hits > 0
     )
-
-
-def gold_pairs(examples: Sequence[SentenceExample]) -> set[tuple[str, str]]:
-    """Return (id in the other language, English id) of every translation pair."""
-    return {
-        (example.id, example.match)
-        for example in examples
-        if example.language != ENGLISH and example.match is not None
-    }

@@ -60,7 +60,8 @@ class Span(Format):
         tokenizer: PreTrainedTokenizerBase,
         limits: Limits,
     ) -> Encoded:
-        template, builder = Template.of(tokenizer), Builder(Template.of(tokenizer))
+        template = Template.of(tokenizer)
+        builder = Builder(template)
         texts = (text for example in examples for text in (example.question, example.context))
         pieces = tokenise(tokenizer, texts, offsets=True)
         offsets = {
@@ -99,7 +100,7 @@ class Span(Format):
     def head(self, task: Task, options: HeadOptions) -> nn.Module:
         return TokenHead(options, 2, 0.0)
 
-    def logits(self, head: nn.Module, hidden: Tensor, batch: Batch) -> Tensor:
+    def outputs(self, head: nn.Module, hidden: Tensor, batch: Batch) -> Tensor:
         """Return start and end logits [tokens, 2]; only context and first token (no answer) can
         win."""
         outside = batch.token_columns["first"] < 0
@@ -108,16 +109,13 @@ class Span(Format):
         return logits.float().masked_fill(outside[:, None], OUTSIDE)
 
     def loss(self, head: nn.Module, hidden: Tensor, batch: Batch) -> Tensor:
-        logits = self.logits(head, hidden, batch)
+        logits = self.outputs(head, hidden, batch)
         longest = int(batch.sequences.lengths.max())
         table = logits.new_full((len(batch.starts), longest, 2), float("-inf"))
         tokens = batch.owner.new_tensor(np.arange(len(batch.sequences.ids)))
         table = table.index_put((batch.owner, tokens - batch.starts[batch.owner]), logits)
         start_loss = cross_entropy(table[..., 0], batch.columns["start"])
         return (start_loss + cross_entropy(table[..., 1], batch.columns["end"])) / 2
-
-    def outputs(self, head: nn.Module, hidden: Tensor, batch: Batch) -> Tensor:
-        return self.logits(head, hidden, batch)
 
     def decode(
         self, outputs: np.ndarray, encoded: Encoded, examples: Sequence[SpanExample], task: Task
@@ -144,9 +142,8 @@ class Span(Format):
         gold = [[answer.text for answer in example.answers] for example in examples]
         if task.scoring == "mlqa":
             return metrics.SPAN, metrics.mlqa_statistics(gold, predictions, language)
-        rule = (
-            metrics.squad_v2_statistics if task.scoring == "squad_v2" else metrics.squad_statistics
-        )
+        v2 = task.scoring == "squad_v2"
+        rule = metrics.squad_v2_statistics if v2 else metrics.squad_statistics
         return metrics.SPAN, rule(gold, predictions)
 
 

@@ -42,12 +42,8 @@ def split(sizes: Sequence[int], room: int) -> list[tuple[int, int]]:
 def _unknown_id(tokenizer: PreTrainedTokenizerBase) -> int:
     """Return the id for a word without sub-tokens: <unk>, or another special token if the
     vocabulary has no <unk> (bytes)."""
-    special: tuple[int | None, ...] = (
-        tokenizer.unk_token_id,
-        tokenizer.mask_token_id,
-        *tokenizer.all_special_ids,
-    )
-    return next(number for number in special if number is not None)
+    special = tokenizer.unk_token_id, tokenizer.mask_token_id, *tokenizer.all_special_ids
+    return int(next(number for number in special if number is not None))
 
 
 class Tagging(Format):

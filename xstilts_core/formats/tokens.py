@@ -40,24 +40,23 @@ class Template:
         size = len(probe)
         start = next(k for k in range(len(one)) if one[k : k + size] == probe)
         second = next(k for k in range(start + size, len(two)) if two[k : k + size] == probe)
-        types = "token_type_ids" in tokenizer.model_input_names
         return cls(
             before=one[:start],
             between=two[start + size : second],
             after=two[second + size :],
             single_after=one[start + size :],
-            types=types,
+            types="token_type_ids" in tokenizer.model_input_names,
         )
 
     @property
     def pair_size(self) -> int:
         """Number of special tokens around two texts."""
-        return len(self.before) + len(self.between) + len(self.after)
+        return len(self.pair([], []))
 
     @property
     def single_size(self) -> int:
         """Number of special tokens around one text."""
-        return len(self.before) + len(self.single_after)
+        return len(self.single([]))
 
     def second_start(self, first: Sequence[int]) -> int:
         """Return the position of the second text's first token."""
@@ -116,11 +115,8 @@ def sentence_words(words: Sequence[str], spaced: bool) -> list[str]:
 
     No space precedes the first word, nor any word of a language that writes no spaces.
     """
-    return (
-        [word if position == 0 else f" {word}" for position, word in enumerate(words)]
-        if spaced and uses_spaces(words)
-        else list(words)
-    )
+    space = " " if spaced and uses_spaces(words) else ""
+    return [*words[:1], *(space + word for word in words[1:])]
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,11 +145,7 @@ class Encoded:
     @property
     def row_lengths(self) -> np.ndarray:
         """Number of tokens of each row [rows]."""
-        return (
-            np.add.reduceat(self.lengths, self.rows[:-1])
-            if len(self)
-            else np.zeros(0, dtype=np.int64)
-        )
+        return np.diff(self.starts[self.rows])
 
     def __len__(self) -> int:
         return len(self.rows) - 1

@@ -11,7 +11,6 @@ import string
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Hashable, Sequence, Sized
-from dataclasses import dataclass
 from itertools import chain, count
 from operator import eq
 
@@ -78,8 +77,7 @@ def score_sums(sums: np.ndarray, count: int, columns: Sequence[str]) -> dict[str
         }
     if "token" in column:
         scores["accuracy"] = 100 * _ratio(column["token_hit"], column["token"])
-    means = {name: column[key] for key, name in _MEANS.items() if key in column}
-    scores |= {name: 100 * total / count for name, total in means.items()}
+    scores |= {name: 100 * column[key] / count for key, name in _MEANS.items() if key in column}
     if not scores:
         legal = (ACCURACY, SPAN, TAGGING, BITEXT, RANKING)
         raise ValueError(
@@ -313,17 +311,9 @@ _B, _I, _E, _S, _OUTSIDE, _DOT, _OTHER = (1 << position for position in range(7)
 _LETTERS = {"B": _B, "I": _I, "E": _E, "S": _S, "O": _OUTSIDE, ".": _DOT}
 
 
-@dataclass(frozen=True, slots=True)
-class _Chunks:
-    """Type, first and last token of every chunk as arrays; last tokens are unique and ascending."""
-
-    types: np.ndarray
-    first: np.ndarray
-    last: np.ndarray
-
-
-def _find_chunks(letters: np.ndarray, types: np.ndarray) -> _Chunks:
-    """Find chunks by the start and end rules of seqeval 0.0.x, which are conlleval's.
+def _find_chunks(letters: np.ndarray, types: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Return type, first and last token of every chunk, by the start and end rules of seqeval
+    0.0.x, which are conlleval's. Last tokens are unique and ascending.
 
     letters [tokens]: bits of the tags' first letters; types [tokens]: numbers of the tags' types. A
     type is all that follows the last "-", or the whole tag if it has no "-". An "O" follows each
@@ -342,7 +332,7 @@ def _find_chunks(letters: np.ndarray, types: np.ndarray) -> _Chunks:
     # A chunk that ends before token i began at the last start before i.
     last_start = np.maximum.accumulate(np.where(starts, np.arange(len(letters)), 0))
     last = np.flatnonzero(ends) - 1
-    return _Chunks(types[last], last_start[last], last)
+    return types[last], last_start[last], last
 
 
 def tagging_statistics(
@@ -388,22 +378,17 @@ def tagging_statistics(
     kinds: defaultdict[str, int] = defaultdict(count().__next__)
     letter_of = np.array([_LETTERS.get(tag[0], _OTHER) for tag in codes], dtype=np.uint8)
     type_of = np.array([kinds[tag.rsplit("-", 1)[-1]] for tag in codes], dtype=np.int32)
-    truth, guess = (_find_chunks(letter_of[tags], type_of[tags]) for tags in flat)
+    (types, first, last), (guess_types, guess_first, guess_last) = (
+        _find_chunks(letter_of[tags], type_of[tags]) for tags in flat
+    )
     # A predicted chunk is right if a gold chunk of the same type has the same start and end.
     ends_at = np.full(size, -1)
-    ends_at[truth.last] = np.arange(len(truth.last))
-    match = ends_at[guess.last]
-    correct = (
-        (match >= 0) & (truth.first[match] == guess.first) & (truth.types[match] == guess.types)
-    )
+    ends_at[last] = np.arange(len(last))
+    match = ends_at[guess_last]
+    correct = (match >= 0) & (first[match] == guess_first) & (types[match] == guess_types)
     hit = sentence[flat[0][position] == flat[1][position]]
     owner = np.repeat(np.arange(len(lengths)), lengths + 1)
-    owners = (
-        owner[guess.last[correct]],
-        owner[guess.last],
-        owner[truth.last],
-        hit,
-    )
+    owners = (owner[guess_last[correct]], owner[guess_last], owner[last], hit)
     return np.stack(
         [*(np.bincount(sentences, minlength=len(lengths)) for sentences in owners), lengths], axis=1
     )

@@ -102,13 +102,12 @@ def until_learnt(
         if learnt or number + 1 == len(schedules):
             break
         names = listed(judgement.task for judgement in judgements if not judgement.learnt)
-        following = schedules[number + 1]
         print(
-            f"attempt {number + 1} did not learn {names}: "
-            f"again with seed {following.seed}, warm-up {following.warmup:g}",
+            f"attempt {number + 1} did not learn {names}: again with seed "
+            f"{schedules[number + 1].seed}, warm-up {schedules[number + 1].warmup:g}",
             flush=True,
         )
-        if store and checkpoint:
+        if store:
             store.write(state, training_identity)
             checkpoint.remove()
     best = state["best"]

@@ -8,7 +8,7 @@ every language.
 import zlib
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
@@ -19,7 +19,7 @@ from torch.nn.functional import cross_entropy
 from xstilts_core import metrics
 from xstilts_core.data.source import source_of
 from xstilts_core.data.words import folded, spans
-from xstilts_core.evaluate import Scored, as_scores, write_predictions
+from xstilts_core.evaluate import Scored, with_metrics
 from xstilts_core.examples import Example, PairExample, SpanExample
 from xstilts_core.formats import FORMATS, retrieval
 from xstilts_core.formats.pair import label_indices
@@ -32,7 +32,7 @@ from xstilts_core.retrieve import (
     search_language,
 )
 from xstilts_core.run import Run
-from xstilts_core.study.spec import ControlSpec, RetrievalSpec
+from xstilts_core.study.spec import ControlSpec
 from xstilts_core.tasks import Task, task
 
 LONGEST_ANSWER = 8
@@ -61,8 +61,8 @@ def predicting(
 
     def answer(examples: Sequence[Any], code: str) -> tuple[Sequence[Any], Scored]:
         predictions = predict(examples, code)
-        columns, rows = FORMATS[entry.format].statistics(examples, predictions, entry, code)
-        return examples, Scored(predictions, columns, rows, metrics.score(rows, columns))
+        statistics = FORMATS[entry.format].statistics(examples, predictions, entry, code)
+        return examples, with_metrics(predictions, *statistics)
 
     return Control(entry.name, learnt, answer)
 
@@ -119,22 +119,22 @@ class _Classifier:
     deviation: np.ndarray
     weights: np.ndarray
 
+    def inputs(self, table: np.ndarray) -> np.ndarray:
+        """Return standardised features and a column of ones."""
+        return np.column_stack([(table - self.mean) / self.deviation, np.ones(len(table))])
+
     def choose(self, table: np.ndarray) -> np.ndarray:
         """Return [examples]: the most probable label's index, from [examples, _FEATURES]."""
-        return (_design(table, self.mean, self.deviation) @ self.weights).argmax(1)
-
-
-def _design(table: np.ndarray, mean: np.ndarray, deviation: np.ndarray) -> np.ndarray:
-    """Return standardised features and a column of ones."""
-    return np.column_stack([(table - mean) / deviation, np.ones(len(table))])
+        return (self.inputs(table) @ self.weights).argmax(1)
 
 
 def fit_classifier(table: np.ndarray, labels: np.ndarray, count: int) -> _Classifier:
     """Fit on features [examples, _FEATURES] and labels [examples] out of `count`.
     A small penalty keeps the weights finite on separable data."""
-    mean, deviation = table.mean(0), np.maximum(table.std(0), 1e-9)
-    inputs, gold = torch.from_numpy(_design(table, mean, deviation)), torch.from_numpy(labels)
-    weights = torch.zeros(inputs.shape[1], count, dtype=torch.float64, requires_grad=True)
+    deviation = np.maximum(table.std(0), 1e-9)
+    start = _Classifier(table.mean(0), deviation, np.zeros((table.shape[1] + 1, count)))
+    inputs, gold = torch.from_numpy(start.inputs(table)), torch.from_numpy(labels)
+    weights = torch.tensor(start.weights, requires_grad=True)
     optimizer = torch.optim.LBFGS([weights], max_iter=200, line_search_fn="strong_wolfe")
 
     def loss() -> torch.Tensor:
@@ -144,7 +144,7 @@ def fit_classifier(table: np.ndarray, labels: np.ndarray, count: int) -> _Classi
         return value
 
     optimizer.step(loss)
-    return _Classifier(mean, deviation, weights.detach().numpy())
+    return replace(start, weights=weights.detach().numpy())
 
 
 def answers(examples: Sequence[SpanExample], code: str, length: int) -> list[str]:
@@ -203,7 +203,7 @@ def _span_by_overlap(spec: ControlSpec, entry: Task) -> Control:
         )["f1"]
         for length in range(1, LONGEST_ANSWER + 1)
     }
-    length = max(by_length, key=lambda size: by_length[size])
+    length = max(by_length, key=by_length.__getitem__)
     development = {size: round(value, 2) for size, value in by_length.items()}
     return predicting(
         entry,
@@ -242,21 +242,14 @@ def _search_by_overlap(spec: ControlSpec, entry: Task) -> Control:
         return search_language(examples, vectors(examples))
 
     def mine(examples: Sequence[Any], code: str) -> tuple[Sequence[Any], Scored]:
-        return mine_language(settings, examples, vectors(examples), thresholds[code])
+        return mine_language(spec, examples, vectors(examples), thresholds[code])
 
     if entry.metric != "f1":
         return Control(entry.name, {}, search)
-    settings = RetrievalSpec(
-        task=entry.name,
-        centred=False,
-        device=spec.device,
-        neighbours=spec.neighbours,
-        margin=spec.margin,
-    )
     source, thresholds = source_of(spec), {}
     for code in source.evaluated(entry.name, "dev", spec.languages):
         examples = source.load(entry.name, "dev", code)
-        candidates = candidate_pairs(settings, vectors(examples), examples)
+        candidates = candidate_pairs(spec, vectors(examples), examples)
         thresholds[code] = retrieval.best_threshold(candidates, *right_pairs(candidates, examples))
     return Control(entry.name, {"threshold": thresholds}, mine)
 
@@ -290,8 +283,5 @@ def score_targets(run: Run, controls: list[Control]) -> list[Score]:
         split = source.test_split(target.name)
         for code in source.evaluated(target.name, split, spec.languages):
             examples = source.load(target.name, split, code)[: limits.get(target.name) or None]
-            queries, scored = control.answer(examples, code)
-            write_predictions(spec.folder, target, code, queries, scored)
-            run.count(target.name, code, scored)
-            scores += as_scores(scored, target, code, split)
+            scores += run.keep(target, code, split, *control.answer(examples, code))
     return scores

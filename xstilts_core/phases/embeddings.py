@@ -54,12 +54,10 @@ def parallel_texts(study: Study, count: int) -> dict[str, tuple[str, ...]]:
     codes: Sequence[str] = EMBEDDED_LANGUAGES
     if not study.embedded:
         codes = source.evaluated(SENTENCES, split, study.languages)
-    tables: dict[str, dict[str, str]] = {}
-    for code in dict.fromkeys((ENGLISH, *codes)):
-        examples = source.load(SENTENCES, split, code)
-        tables[code] = {
-            example.id: example.text_b for example in examples if isinstance(example, PairExample)
-        }
+    tables = {
+        code: {example.id: example.text_b for example in source.load(SENTENCES, split, code)}
+        for code in dict.fromkeys((ENGLISH, *codes))
+    }
     shared = [key for key in tables[ENGLISH] if all(key in texts for texts in tables.values())]
     keys = list({tables[ENGLISH][key]: key for key in reversed(shared)}.values())[::-1][:count]
     return {code: tuple(texts[key] for key in keys) for code, texts in tables.items()}

@@ -58,11 +58,6 @@ def hub_splits(spec: DataSpec) -> Iterator[tuple[str, HubData, str, str]]:
         yield "mlm", TEXTS, TEXTS.configuration("train", code), "train"
 
 
-def _on_hub(encoder: str) -> bool:
-    """Return whether an encoder is on the hub: neither a name of the suite's own nor a folder."""
-    return encoder not in ENCODERS and not is_folder(encoder)
-
-
 def _standing(repository: Repository) -> tuple[State, str]:
     """Return what became of a repository since it was locked, and the current commit of its branch
     on the hub."""
@@ -85,18 +80,8 @@ def fetch(spec: DataSpec) -> list[Fetched]:
 
     def add(task: str, repository: Repository, config: str, split: str, rows: int | None) -> None:
         state, head = look_at(repository)
-        fetched.append(
-            Fetched(
-                task=task,
-                repository=repository.key,
-                configuration=config,
-                split=split,
-                rows=rows,
-                state=state,
-                commit=hub_client.locked_commit(repository),
-                head=head,
-            )
-        )
+        commit = hub_client.locked_commit(repository)
+        fetched.append(Fetched(task, repository.key, config, split, rows, state, commit, head))
 
     for name, source, config, split in hub_splits(spec):
         look_at(Repository.of(source))
@@ -104,7 +89,7 @@ def fetch(spec: DataSpec) -> list[Fetched]:
         add(name, Repository.of(source), config, split, rows)
     models = [(ENCODER, spec.encoder), *((_TRANSLATOR, name) for name in spec.translators)]
     for kind, name in models:
-        if _on_hub(name):
+        if name not in ENCODERS and not is_folder(name):
             look_at(repository := Repository("model", name))
             path = hub_client.encoder(name, kind)
             if kind == ENCODER:  # here, not in each of the runs that wait for this one

@@ -12,8 +12,9 @@ from transformers import PreTrainedTokenizerFast, XLMRobertaConfig, XLMRobertaFo
 from xstilts_core.data.source import source_of
 from xstilts_core.encoders.finite import require_finite
 from xstilts_core.formats import mlm
+from xstilts_core.formats.tokens import encode_texts
 from xstilts_core.mini import corpus, suite
-from xstilts_core.model import Encoder, count_parameters, device
+from xstilts_core.model import Encoder, device
 from xstilts_core.packing import budgeted, can_pack
 from xstilts_core.schedule import Schedule
 from xstilts_core.streams import Stream
@@ -127,7 +128,7 @@ def stream(
     held_out = max(8, int(len(texts) * _DEVELOPMENT_SHARE))
 
     def part(number: int, rows: np.ndarray) -> Stream:
-        encoded = mlm.encode([texts[row] for row in rows], encoder.tokenizer, spec.max_length)
+        encoded = encode_texts([texts[row] for row in rows], encoder.tokenizer, spec.max_length)
         draws = np.random.default_rng([spec.seed, 4, number])
         return Stream(
             name="mlm",
@@ -153,7 +154,7 @@ def describe(
         "pairs": sum(pair is not None for _, pair in texts),
         "tokens": len(training.encoded.ids),
         "vocabulary": len(encoder.tokenizer),
-        "parameters": count_parameters(encoder.network),
+        "parameters": encoder.network.num_parameters(),
     }
 
 

@@ -58,7 +58,7 @@ def _fit_probe(spec: ProbingSpec, encoder: Encoder, entry: Task) -> Control:
         strength: round(100 * float(classifier.score(dev_table, dev_gold)), 2)
         for strength, classifier in classifiers.items()
     }
-    best = max(accuracies, key=lambda strength: accuracies[strength])
+    best = max(accuracies, key=accuracies.__getitem__)
 
     def predict(examples: Sequence[PairExample], code: str) -> list[str]:
         indices = classifiers[best].predict(features(spec, encoder, examples))

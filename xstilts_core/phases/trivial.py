@@ -17,7 +17,6 @@ from xstilts_core.phases.learnt import Judgement
 from xstilts_core.tasks import Task
 
 DRAWS = 1_000
-_GUESS = "a guess"
 
 
 def answers(task: Task, examples: Sequence[Any]) -> dict[str, list[Any]]:
@@ -27,10 +26,8 @@ def answers(task: Task, examples: Sequence[Any]) -> dict[str, list[Any]]:
     if task.format == "pair":
         return {f"always {label}": [label] * count for label in task.labels}
     if task.format == "choice":
-        return {
-            f"always choice {k + 1}": [k] * count
-            for k in range(max(len(example.choices) for example in examples))
-        }
+        most = max(len(example.choices) for example in examples)
+        return {f"always choice {k + 1}": [k] * count for k in range(most)}
     if task.format == "tagging":
         tag = Counter(tag for example in examples for tag in example.tags).most_common(1)[0][0]
         return {f"every word {tag}": [[tag] * len(example.words) for example in examples]}
@@ -50,10 +47,10 @@ def reference(task: Task, examples: Sequence[Any]) -> tuple[str, np.ndarray] | N
     by_answer: dict[str, np.ndarray] = {}
     for words, predictions in answers(task, examples).items():
         columns, by_answer[words] = form.statistics(examples, predictions, task, "en")
-    if task.format == "choice":
-        by_answer[_GUESS] = np.array([[1 / len(example.choices)] for example in examples])
     if not by_answer:
         return None
+    if task.format == "choice":
+        by_answer["a guess"] = np.array([[1 / len(example.choices)] for example in examples])
     best = max(by_answer, key=lambda words: metrics.score(by_answer[words], columns)[task.metric])
     return best, np.asarray(by_answer[best], float)
 
@@ -87,13 +84,7 @@ def judge(
     run = np.asarray(statistics, float)
     low, high = np.quantile(differences(run, trivial, columns, task.metric, seed), (0.025, 0.975))
     score, trivial_score = (metrics.score(rows, columns)[task.metric] for rows in (run, trivial))
-    return Judgement(
-        task=task.name,
-        metric=task.metric,
-        score=round(float(score), 4),
-        reference=round(float(trivial_score), 4),
-        answer=answer,
-        low=round(float(low), 4),
-        high=round(float(high), 4),
-        items=len(run),
+    score, trivial_score, low, high = (
+        round(float(value), 4) for value in (score, trivial_score, low, high)
     )
+    return Judgement(task.name, task.metric, score, trivial_score, answer, low, high, len(run))

@@ -16,6 +16,7 @@ from torch import nn
 
 from xstilts_core import model
 from xstilts_core.formats import Encoded, gather, mlm
+from xstilts_core.formats.tokens import encode_texts
 from xstilts_core.languages import EMBEDDED_LANGUAGES
 from xstilts_core.mini import corpus
 from xstilts_core.model import Encoder
@@ -72,7 +73,7 @@ def trained(random_weights: bool) -> _Guesser:
     encoder.network.requires_grad_(False)
     head = model.language_head(encoder, model.SHIPPED, seed=1)
     texts = [(text, None) for language_documents in documents(_TRAINING_SEED, _DOCUMENTS).values() for text in language_documents]
-    encoded = mlm.encode(texts, encoder.tokenizer, LONGEST)
+    encoded = encode_texts(texts, encoder.tokenizer, LONGEST)
     counts = np.bincount(encoded.ids, minlength=len(encoder.tokenizer)) + 1.0
     with torch.no_grad():
         head.decoder.bias.copy_(torch.from_numpy(np.log(counts / counts.sum())))

@@ -56,7 +56,7 @@ def shape_of(specs: Sequence[Spec], gpu: bool) -> Shape | None:
         network = loading.new_network(config)
     where = model.device("auto" if gpu else "cpu")
     trainings = [spec for spec in encoders if isinstance(spec, TuneSpec | PretrainSpec)]
-    parameters = model.count_parameters(network)
+    parameters = network.num_parameters()
     if all(getattr(spec, "freeze_embeddings", False) for spec in trainings):
         model.freeze_embeddings(network)
     trained = sum(weight.numel() for weight in network.parameters() if weight.requires_grad)
