@@ -22,7 +22,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -67,12 +67,12 @@ class Identity:
     older: bool = False
     precision: str = ""
 
-    @classmethod
-    def of(cls, content: Mapping[str, Any]) -> Self:
+    @staticmethod
+    def of(content: Mapping[str, Any]) -> "Identity":
         """Read an identity from `dataclasses.asdict` and JSON, also one of a later version. Raise
         TypeError if the content is not an identity."""
         try:
-            return _adapter(cls).validate_python(content)
+            return _IDENTITY.validate_python(content)
         except ValidationError as error:
             raise TypeError(first_error(error)["msg"]) from None
 
@@ -108,7 +108,7 @@ class Identity:
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-_adapter = cache(TypeAdapter)
+_IDENTITY = TypeAdapter(Identity)
 
 
 def settings(spec: Spec) -> dict[str, Any]:
