@@ -13,6 +13,7 @@ import pytest
 from test_reports import read
 
 from xstilts_core import analysis, results
+from xstilts_core.analysis.items import read_predictions
 from xstilts_core.errors import UsageError
 from xstilts_core.explore import Explorer, Gains, Reader
 from xstilts_core.explore.reader import first_shown, studies
@@ -21,7 +22,6 @@ from xstilts_core.jobs import kept_runs, sharing
 from xstilts_core.jobs.estimate import forecast
 from xstilts_core.phases.embeddings import parallel_sentences
 from xstilts_core.publish import cards, records
-from xstilts_core.publish.xtreme.submission import kept
 from xstilts_core.study import Study
 from xstilts_core.study.identity import CORE_VERSION
 from xstilts_core.study.study_kinds import references
@@ -345,7 +345,7 @@ def test_kept_runs_are_shown_as_they_are(measured, monkeypatch) -> None:
 def test_what_a_kept_run_lacks_is_said(original, measured, tmp_path) -> None:
     path = measured.root / MNLI / "predictions" / "xnli.de.jsonl.gz"
     for ask in (
-        lambda: kept(path),
+        lambda: read_predictions(path, answers=True),
         lambda: Reader(measured).compared("xnli", "de", 1, "none", "mnli"),
     ):
         with pytest.raises(
@@ -353,7 +353,7 @@ def test_what_a_kept_run_lacks_is_said(original, measured, tmp_path) -> None:
             match=r"has no texts, gold answers or predictions: run that study yourself",
         ):
             ask()
-    assert kept(original.root / MNLI / "predictions" / "xnli.de.jsonl.gz")
+    assert read_predictions(original.root / MNLI / "predictions" / "xnli.de.jsonl.gz", answers=True)
     with pytest.raises(UsageError, match="no models are kept"):
         parallel_sentences(measured, "mnli", 1)
     with pytest.raises(UsageError, match="no models are kept, only scores"):

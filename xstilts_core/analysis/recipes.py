@@ -6,11 +6,11 @@ from types import MappingProxyType
 
 from xstilts_core.study import Study
 from xstilts_core.study.recipe import Recipe
-from xstilts_core.study.spec import TEXT_FIELDS
+from xstilts_core.study.spec import FIELDS
 from xstilts_core.tasks import TASKS, original
 
 # Masked language modelling and the settings that only it reads; languages and noise of the data.
-TEXT = ("mlm", *TEXT_FIELDS)
+TEXT = ("mlm", *FIELDS["texts"])
 DATA = ("data_languages", "translator", "noise")
 # Kinds of recipes that are compared with the same tasks in plain English, by the settings that
 # define them.

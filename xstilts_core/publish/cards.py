@@ -12,10 +12,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from types import MappingProxyType
 from typing import Any
 
 import pandas as pd
+import yaml
 from huggingface_hub import DatasetCard, DatasetCardData, EvalResult, ModelCard, ModelCardData
 
 from xstilts_core import analysis, results
@@ -23,7 +23,7 @@ from xstilts_core.data.hub_client import Repository
 from xstilts_core.errors import UsageError
 from xstilts_core.files import encoder_files
 from xstilts_core.files.encoder_files import LANGUAGE_HEAD
-from xstilts_core.files.strict_yaml import load
+from xstilts_core.files.strict_yaml import FastLoader, load
 from xstilts_core.jobs.kept_runs import unpack
 from xstilts_core.languages import LANGUAGES
 from xstilts_core.publish.records import (
@@ -49,36 +49,8 @@ PROJECT = "xstilts"
 OWN_LICENCE = "apache-2.0"
 README, GAINS, _RUN_TABLE = "README.md", "gains.csv", "runs.csv"
 DIGITS = 4
-_OWN_ENCODERS = MappingProxyType(
-    {"mini": "Encoder of the embedded suite", "pretrained": "Encoder of this study's phase 1"}
-)
-# Parameters that describe the machine, not the experiment.
-_PLACES = ("outputs", "data_root", "device", "checkpoint_every")
-# The hub's name for each of our formats. Phase 1 has no task.
-_HUB_TASKS = MappingProxyType(
-    {
-        "pair": "text-classification",
-        "choice": "multiple-choice",
-        "span": "question-answering",
-        "tagging": "token-classification",
-        "retrieval": "sentence-similarity",
-        "ranking": "text-ranking",
-    }
-)
-_SOURCES = MappingProxyType(
-    {"mini": "embedded suite, made-up texts", "files": "local files", "hub": "Hugging Face hub"}
-)
-# The hub's size categories, by number of rows.
-_SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
-_HYPERPARAMETERS = (
-    "epochs",
-    "batch_size",
-    "learning_rate",
-    "max_length",
-    "train_examples",
-    "test_examples",
-    "freeze_embeddings",
-)
+_WORDS = yaml.load(Path(__file__).with_name("cards.yaml").read_text(encoding="utf-8"), FastLoader)
+_OWN_ENCODERS = _WORDS["own_encoders"]
 Spec = Mapping[str, Any]
 Rows = list[tuple[str, ...]]
 
@@ -181,9 +153,9 @@ def _model_index(runs: Sequence[Record]) -> list[EvalResult]:
             name = f"{PROJECT}-{source}-{score.task}"
             entries.append(
                 EvalResult(
-                    task_type=_HUB_TASKS[task.format] if task else "fill-mask",
+                    task_type=_WORDS["hub_tasks"][task.format] if task else "fill-mask",
                     dataset_type=on_hub[key].dataset if key else name,
-                    dataset_name=f"{_titles([score.task])} ({_SOURCES[source]})",
+                    dataset_name=f"{_titles([score.task])} ({_WORDS['sources'][source]})",
                     dataset_config=score.language,
                     dataset_split=score.split,
                     dataset_revision=_revisions([run]).get(key),
@@ -208,7 +180,7 @@ def _commands(run: Record) -> list[str]:
             lines.append(f"git checkout {commit}")
             current_commit = commit
         parameters = item.result.provenance["parameters"]
-        given = {name: value for name, value in parameters.items() if name not in _PLACES}
+        given = {name: value for name, value in parameters.items() if name not in _WORDS["places"]}
         if item.spec.get("data_root"):
             given["data_root"] = "DIR"
         words = [f"-p {name} {shlex.quote(_written(value))}" for name, value in given.items()]
@@ -244,7 +216,7 @@ def study_card(study: Study) -> DatasetCard:
         pretty_name=f"{PROJECT}: {study.name}",
         language=[code for code in LANGUAGES if code in languages] or None,
         multilinguality="multilingual" if len(languages) > 1 else "monolingual",
-        size_categories=next((name for limit, name in _SIZES if rows < limit), "1M<n<10M"),
+        size_categories=next(name for name, limit in _WORDS["sizes"].items() if rows < limit),
         tags=[PROJECT, "cross-lingual-transfer", "scores"],
         configs=[{"config_name": "scores", "data_files": SCORES}],
     )
@@ -342,7 +314,7 @@ def _study_facts(study: Study, runs: Sequence[Record]) -> dict[str, Any]:
         "tasks": TASKS,
         "titles": _titles,
         "shown": _shown,
-        "hyperparameters": _HYPERPARAMETERS,
+        "hyperparameters": _WORDS["hyperparameters"],
         "settings": _setting_rows(trained),
         "data": _data_facts(names, spec, runs),
         "gains": _gain_rows(frame),
@@ -374,7 +346,7 @@ def _setting_rows(runs: Sequence[Record]) -> Rows:
     for key, group in groups.items():
         values = [
             dict.fromkeys(_shown(run.spec[name]) for run in group if name in run.spec)
-            for name in _HYPERPARAMETERS
+            for name in _WORDS["hyperparameters"]
         ]
         rows.append((*key, str(len(group)), *map("; ".join, values)))
     return rows

@@ -101,11 +101,7 @@ def _read_back(folder: Path, name: str, expected: Layers) -> None:
         loading.network_class(AutoConfig.from_pretrained(folder)).from_pretrained(folder).eval(),
         tokenizer,
     )
-    same = len(hidden) == len(expected) and all(
-        torch.equal(new_layer, old_layer)
-        for new_layer, old_layer in zip(hidden, expected, strict=True)
-    )
-    if not same:
+    if len(hidden) != len(expected) or not all(map(torch.equal, hidden, expected)):
         raise UsageError(
             f"{name}: the exported model does not compute the same as the run's own: "
             "nothing was written"

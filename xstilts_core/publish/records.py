@@ -186,14 +186,19 @@ def model_folder(run: Record) -> Path:
     )
 
 
+def require_new(folder: Path) -> None:
+    """Raise UsageError if something is in this folder, as nothing is overwritten."""
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        content = f"not empty (it holds {listing(folder, '*')})" if folder.is_dir() else "a file"
+        raise UsageError(f"{folder} is {content}: give a new folder")
+
+
 @contextmanager
 def new_folder(out: Path) -> Iterator[Path]:
     """Yield a temporary folder that is renamed to `out` at the end. Raise UsageError if `out` is
-    not empty, as nothing is overwritten."""
+    not empty."""
     out = out.resolve()
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        content = f"not empty (it holds {listing(out, '*')})" if out.is_dir() else "a file"
-        raise UsageError(f"{out} is {content}: give a new folder")
+    require_new(out)
     # The leftovers of a killed export are overwritten. The name is a hash because `out.name` may
     # already have the maximum length.
     draft = out.with_name(f".{hashlib.sha256(os.fsencode(out.name)).hexdigest()[:16]}.part")

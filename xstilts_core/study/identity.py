@@ -19,16 +19,19 @@ default of a new field means "as before".
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
+
+from pydantic import TypeAdapter, ValidationError
 
 from xstilts_core import mini
 from xstilts_core.data import hub_client
 from xstilts_core.errors import UsageError
 from xstilts_core.study import precision
 from xstilts_core.study.spec import SPECS, DataSpec, ScoringSpec, Spec
+from xstilts_core.study.wording import first_error
 from xstilts_core.tasks import TASKS
 
 if TYPE_CHECKING:
@@ -64,17 +67,14 @@ class Identity:
     older: bool = False
     precision: str = ""
 
-    @classmethod
-    def of(cls, content: Mapping[str, Any]) -> Self:
+    @staticmethod
+    def of(content: Mapping[str, Any]) -> "Identity":
         """Read an identity from `dataclasses.asdict` and JSON, also one of a later version. Raise
-        TypeError or KeyError if the content is not an identity."""
-        values = {entry.name: content[entry.name] for entry in fields(cls) if entry.name in content}
-        files = {
-            name: (int(size), int(time), str(digest))
-            for name, (size, time, digest) in content["files"].items()
-        }
-        parents = tuple(None if parent is None else cls.of(parent) for parent in content["parents"])
-        return cls(**{**values, "files": files, "parents": parents})
+        TypeError if the content is not an identity."""
+        try:
+            return _IDENTITY.validate_python(content)
+        except ValidationError as error:
+            raise TypeError(first_error(error)["msg"]) from None
 
     @property
     def changed_settings(self) -> dict[str, Any]:
@@ -106,6 +106,9 @@ class Identity:
         """Short text shared by equal runs, computed only from facts known before a run begins."""
         text = json.dumps([self.key, self.versions], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+_IDENTITY = TypeAdapter(Identity)
 
 
 def settings(spec: Spec) -> dict[str, Any]:

@@ -7,7 +7,6 @@ from typing import Any
 
 from xstilts_core.data import hub_client
 from xstilts_core.files import encoder_files
-from xstilts_core.files.paths import expanded, home
 from xstilts_core.study.spec import EncoderSpec, PretrainSpec, Spec
 
 CPUINFO, DEVICES = Path("/proc/cpuinfo"), Path("/dev")
@@ -55,11 +54,9 @@ def configuration(spec: EncoderSpec) -> dict[str, Any]:
                     "max_position_embeddings": run.max_length,
                 }
             ancestors += run.starts_from
-    if spec.encoder == encoder_files.SHIPPED:
-        folder = encoder_files.shipped()
-    else:
-        folder = home() / expanded(spec.phase1)
-        folder = folder if folder.is_dir() else Path(hub_client.encoder_at_hand(spec.phase1))
+    folder = spec.encoder_folder
+    if not folder.is_dir():
+        folder = Path(hub_client.encoder_at_hand(spec.phase1))
     return encoder_files.configuration(folder)
 
 

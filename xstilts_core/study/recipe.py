@@ -18,8 +18,7 @@ from pydantic_core import PydanticCustomError
 
 from xstilts_core.errors import UsageError
 from xstilts_core.study.spec import (
-    MIXTURE,
-    TEXT_FIELDS,
+    FIELDS,
     IntermediateSpec,
     PretrainSpec,
     ProbingSpec,
@@ -32,11 +31,6 @@ from xstilts_core.study.study_file import locate
 from xstilts_core.study.wording import SENTENCE, Checked, first_error, sentence
 
 Settings = dict[str, Any]
-# Fields that the study itself sets for every run: its position in the grid.
-ASSIGNED = {
-    *("study", "seed", "source", "data_root", "outputs", "encoder", "recipe", "control"),
-    *("tasks", "task", "train_on", "targets", "probes", "benchmark", "by_size"),
-}
 
 
 def _block(cls: type[Spec], **more: Any) -> type[Checked]:
@@ -44,7 +38,7 @@ def _block(cls: type[Spec], **more: Any) -> type[Checked]:
     legal: dict[str, Any] = {
         name: (field.annotation, field)
         for name, field in cls.model_fields.items()
-        if name not in ASSIGNED
+        if name not in FIELDS["assigned"]
     }
     return create_model(cls.__name__, __base__=Checked, **legal, **more)
 
@@ -121,18 +115,6 @@ class Recipe(_Phase2):
         """Return the recipe without these settings."""
         return Recipe(**self.model_dump(exclude_unset=True, exclude=set(names)))
 
-    def check_used(self, where: str, mlm: bool) -> None:
-        """Raise UsageError for a setting that would change nothing. mlm: whether the study sets it
-        for all recipes."""
-        unused: dict[str, str] = {}
-        if len(self.intermediate) < 2:
-            unused |= dict.fromkeys(MIXTURE, "with one intermediate task nothing is mixed")
-        if not mlm and not self.setting("mlm"):
-            unused |= dict.fromkeys(TEXT_FIELDS, "mlm is 0, so no text is read")
-        for name in self.settings if self.intermediate else ():
-            if name in unused:
-                raise UsageError(f"{where} sets {name}, which would change nothing: {unused[name]}")
-
     @property
     def changed(self) -> frozenset[str]:
         """Names of the phase 2 fields with values other than the default. `restarts` does not
@@ -181,7 +163,7 @@ def explain(
     legal = ", ".join(sorted(block.model_fields))
     if details["type"] == "extra_forbidden" and block is not Recipe:
         owners = [name for name in BLOCKS if name != "tasks" and key in BLOCKS[name].model_fields]
-        if key in ASSIGNED:
+        if key in FIELDS["assigned"]:
             return UsageError(
                 f"{where}: key {key!r} cannot be set here: the study sets it for every run. "
                 f"Legal: {legal}"

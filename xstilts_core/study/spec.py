@@ -1,11 +1,11 @@
 """Define the validated, frozen, flat parameters of one run. A run notebook's parameters are the
 fields of its spec, under the same names; their docstrings are the help of notebooks and cards."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from types import MappingProxyType
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self, TypeVar
 
+import yaml
 from pydantic import (
     Field,
     PrivateAttr,
@@ -18,6 +18,7 @@ from pydantic import (
 from xstilts_core.errors import UsageError
 from xstilts_core.files import encoder_files
 from xstilts_core.files.paths import expanded, home
+from xstilts_core.files.strict_yaml import FastLoader
 from xstilts_core.languages import language
 from xstilts_core.study.weights import fingerprint
 from xstilts_core.study.wording import EMBEDDED_LANGUAGE, Checked, explain, require_known
@@ -33,7 +34,6 @@ from xstilts_core.tasks import (
     TRANSLATIONS,
     XTREME_LANGUAGES,
     Benchmark,
-    Published,
     SourceName,
     Task,
     not_at_source,
@@ -47,19 +47,11 @@ BASELINE = "none"
 # A study's name: letters of any script (with their accents), digits, _ and -. It is used in folder
 # names, links and job names.
 NAME = r"^[\p{L}\p{M}\p{Nd}_-]+$"
-# Each control with the formats of the targets it applies to. Those in DATA_ONLY need no encoder.
-CONTROLS: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {
-        "random_init": ("pair", "span", "tagging", "retrieval", "ranking"),
-        "hypothesis_only": ("pair",),
-        "names_masked": ("retrieval",),
-        "majority": ("pair", "tagging"),
-        "overlap": ("pair", "span", "retrieval"),
-    }
+# Tables of names: fields, controls, formats.
+FIELDS: Mapping[str, Any] = yaml.load(
+    Path(__file__).with_name("fields.yaml").read_text(encoding="utf-8"), FastLoader
 )
-DATA_ONLY = ("majority", "overlap")
-# Controls that compare or hide one of a pair's two texts, so they need tasks with two texts.
-_TWO_TEXTS = ("hypothesis_only", "overlap")
+CONTROLS: Mapping[str, Sequence[str]] = FIELDS["controls"]
 Device = Literal["auto", "cpu", "cuda"]
 Size = Annotated[int, Field(ge=0)]
 Count = Annotated[int, Field(ge=1)]
@@ -68,12 +60,7 @@ Share = Annotated[float, Field(ge=0, lt=1)]
 Part = Annotated[float, Field(gt=0, lt=1)]
 Probability = Annotated[float, Field(gt=0, le=1)]
 RecipeName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")]
-# The fields that define the mixture of tasks, and the masked language modelling beside them.
-MIXTURE = ("sampling", "temperature", "cap", "probabilities")
-TEXT_FIELDS = ("mask_share", "mlm_languages", "mlm_documents")
 ENGLISH = "en"
-# Formats whose labels and answer positions stay valid when the text is translated or noised.
-_WITH_LABELS = ("pair", "choice", "span", "tagging")
 
 
 class Read(NamedTuple):
@@ -97,26 +84,9 @@ def misfit(control: str, entry: Task) -> str:
             f"control {control} is for {', '.join(CONTROLS[control])} tasks: "
             f"{entry.name} has format {entry.format}"
         )
-    if entry.single_text and control in _TWO_TEXTS:
+    if entry.single_text and control in FIELDS["two_texts"]:
         return f"control {control} is for tasks of two texts: {entry.name} has one"
     return ""
-
-
-def _merge_accumulation(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the values with batch_size as the number of examples of an optimizer step.
-
-    Older studies split it into `accumulation` parts. Raise ValueError if they give no batch_size
-    beside it, because a recipe's batch_size already counts the examples of a whole step.
-    """
-    parts, size = values.get("accumulation"), values.get("batch_size")
-    if type(parts) is not int or parts < 2:
-        return dict(values)
-    if not size:
-        raise ValueError(
-            f"accumulation {parts} needs batch_size beside it; better give batch_size alone: "
-            "the number of examples of an optimizer step"
-        )
-    return {**values, "accumulation": 0, "batch_size": parts * size if type(size) is int else size}
 
 
 class Spec(Checked):
@@ -127,9 +97,7 @@ class Spec(Checked):
     notebook: ClassVar[str]
     # The run's folder below outputs/<study>, with fields in braces.
     place: ClassVar[str]
-    bookkeeping: ClassVar[frozenset[str]] = frozenset(
-        {"outputs", "data_root", "device", "checkpoint_every", "study", "recipe", "by_size"}
-    )
+    bookkeeping: ClassVar[frozenset[str]] = frozenset(FIELDS["bookkeeping"])
     # The runs of the same study that this one starts from, with the study's settings. It is not a
     # notebook parameter.
     _starts_from: tuple["Spec", ...] = PrivateAttr(())
@@ -227,6 +195,11 @@ class Spec(Checked):
         """Tasks whose data or scores this run touches."""
         return tuple(dict.fromkeys(read.task for read in self.reads))
 
+    @field_validator("mlm_languages", "data_languages", "texts", check_fields=False)
+    @classmethod
+    def check_languages(cls, codes: list[str], info: ValidationInfo) -> list[str]:
+        return [language(code, str(info.field_name)).code for code in codes]
+
     @model_validator(mode="after")
     def source_has_tasks(self) -> Self:
         # Check a target before its training task, because the user named the target.
@@ -252,15 +225,14 @@ class ScoringSpec(Spec):
 
     @property
     def lacking(self) -> tuple[str, ...]:
-        if self.source != "hub" or self.data_root or self.benchmark == "xtreme":
-            return super().lacking
-        reasons = []
-        for name in (name for name in self.uses if name in LOCAL_ADDED):
-            added = TASKS[name].added
-            if codes := [code for code in added if not self.languages or code in self.languages]:
-                added_text = ", ".join(codes)
-                reasons.append(f"{name} in {added_text} needs data_root: {LOCAL_ADDED[name]}")
-        return (*super().lacking, *reasons)
+        reasons = list(super().lacking)
+        if self.source == "hub" and not self.data_root and self.benchmark != "xtreme":
+            for name in self.uses:
+                codes = [code for code in TASKS[name].added if code in (self.languages or [code])]
+                if name in LOCAL_ADDED and codes:
+                    added = ", ".join(codes)
+                    reasons.append(f"{name} in {added} needs data_root: {LOCAL_ADDED[name]}")
+        return tuple(reasons)
 
 
 class EncoderSpec(Spec):
@@ -279,11 +251,15 @@ class EncoderSpec(Spec):
 
     @property
     def fingerprint(self) -> str:
-        if self.encoder == "pretrained":
-            return ""  # the encoder is a parent run of the study
+        # The encoder "pretrained" is a parent run of the study.
+        return "" if self.encoder == "pretrained" else fingerprint(self.encoder_folder)
+
+    @property
+    def encoder_folder(self) -> Path:
+        """Folder that the name of the phase 1 encoder means; for a hub name there is none."""
         if self.encoder == encoder_files.SHIPPED:
-            return fingerprint(encoder_files.shipped())
-        return fingerprint(home() / expanded(self.encoder))
+            return encoder_files.shipped()
+        return home() / expanded(self.phase1)
 
     @property
     def phase1(self) -> str:
@@ -387,15 +363,27 @@ class TuneSpec(EncoderSpec):
     @classmethod
     def fill_from_recipe(cls, values: dict[str, Any]) -> dict[str, Any]:
         """Fill missing values from the recipe of the first task that has one. max_length is the
-        largest of all recipes."""
-        values, source = _merge_accumulation(values), values.get("source", "mini")
+        largest of all recipes.
+
+        batch_size counts the examples of an optimizer step, as in the recipes. Older studies split
+        it into `accumulation` parts.
+        """
+        parts, size = values.get("accumulation"), values.get("batch_size")
+        if type(parts) is int and parts > 1:
+            if not size:
+                raise ValueError(
+                    f"accumulation {parts} needs batch_size beside it; better give batch_size "
+                    "alone: the number of examples of an optimizer step"
+                )
+            size = parts * size if type(size) is int else size
+            values = {**values, "accumulation": 0, "batch_size": size}
         names = [name for name in cls.recipe_tasks(values) if str(name) in TASKS]
-        recipes = [recipe(TASKS[name], source) for name in names]
-        layers = [layer for layer in recipes if isinstance(layer, Published)]
-        if not layers:
-            return values
-        settings = {**layers[0].settings(), "max_length": max(layer.max_length for layer in layers)}
-        return values | {key: value for key, value in settings.items() if not values.get(key)}
+        recipes = [recipe(TASKS[name], values.get("source", "mini")) for name in names]
+        if published := [layer for layer in recipes if layer]:
+            longest = max(layer.max_length for layer in published)
+            settings = {**published[0].settings(), "max_length": longest}
+            values = {**values, **{key: settings[key] for key in settings if not values.get(key)}}
+        return values
 
     def require_recipe(self) -> None:
         """Raise ValueError if a field is still 0, its placeholder for a recipe's value: no task of
@@ -432,9 +420,9 @@ def make(cls: type[SpecType], values: dict[str, Any], where: str) -> SpecType:
 class IntermediateSpec(TuneSpec):
     """Phase 2: train on English intermediate tasks."""
 
-    phase: ClassVar[str] = "intermediate"
-    notebook: ClassVar[str] = "20_intermediate"
-    place: ClassVar[str] = "intermediate/{recipe}/seed{seed}"
+    phase = "intermediate"
+    notebook = "20_intermediate"
+    place = "intermediate/{recipe}/seed{seed}"
 
     recipe: RecipeName = "mnli"
     """name of the recipe: where the encoder is saved"""
@@ -506,13 +494,12 @@ class IntermediateSpec(TuneSpec):
 
     @property
     def reads(self) -> tuple[Read, ...]:
-        published = [TRANSLATIONS[part] for part in self.parts if part in TRANSLATIONS]
-        if not self.translated or self.translator or self.embedded:
-            published = []
-        return (
-            *(read for name in self.tasks for read in _training_reads(name)),
-            *(Read(name, "train", self.translated) for name in published if name not in self.tasks),
-        )
+        reads = [read for name in self.tasks for read in _training_reads(name)]
+        if self.translated and not self.translator and not self.embedded:
+            published = [TRANSLATIONS[part] for part in self.parts if part in TRANSLATIONS]
+            others = [name for name in published if name not in self.tasks]
+            reads += [Read(name, "train", self.translated) for name in others]
+        return tuple(reads)
 
     @property
     def reads_texts(self) -> bool:
@@ -537,15 +524,11 @@ class IntermediateSpec(TuneSpec):
                 raise ValueError(reason)
         return names
 
-    @field_validator("mlm_languages", "data_languages")
-    @classmethod
-    def check_languages(cls, codes: list[str], info: ValidationInfo) -> list[str]:
-        return [language(code, str(info.field_name)).code for code in codes]
-
     @model_validator(mode="after")
     def mixture_fits(self) -> Self:
+        fields = type(self).model_fields
         mixture_fields = [
-            name for name in MIXTURE if getattr(self, name) != type(self).model_fields[name].default
+            name for name in FIELDS["mixture"] if getattr(self, name) != fields[name].default
         ]
         for name in self.tasks:
             if TASKS[name].staged and len(self.tasks) > 1 and not self.sequence:
@@ -610,10 +593,10 @@ class IntermediateSpec(TuneSpec):
             )
         for part in self.parts if self.translated or self.noise else ():
             form = TASKS[part].format
-            if form not in _WITH_LABELS:
+            if form not in FIELDS["with_labels"]:
                 raise ValueError(
                     f"{part} has format {form}: data_languages and noise are for tasks of format "
-                    f"{', '.join(_WITH_LABELS)}"
+                    f"{', '.join(FIELDS['with_labels'])}"
                 )
             if self.translator and form == "tagging":
                 raise ValueError(
@@ -629,9 +612,9 @@ class IntermediateSpec(TuneSpec):
 class PretrainSpec(Spec):
     """Phase 1: train a multilingual masked language model from scratch on the source's texts."""
 
-    phase: ClassVar[str] = "pretrain"
-    notebook: ClassVar[str] = "10_pretrain"
-    place: ClassVar[str] = "pretrain/seed{seed}"
+    phase = "pretrain"
+    notebook = "10_pretrain"
+    place = "pretrain/seed{seed}"
 
     languages: list[str] = Field([])
     """languages to pretrain on; empty: all that the source has"""
@@ -689,8 +672,8 @@ class TargetSpec(TuneSpec, ScoringSpec):
     """Phase 3: fine-tune on a target's English training split, then score zero-shot in every
     language."""
 
-    phase: ClassVar[str] = "target"
-    notebook: ClassVar[str] = "21_target"
+    phase = "target"
+    notebook = "21_target"
     # What phase 2 alone can do.
     sequence: ClassVar[bool] = False
     mlm: ClassVar[float] = 0.0
@@ -750,9 +733,9 @@ class MiningSpec(ScoringSpec):
 class RetrievalSpec(FrozenSpec, MiningSpec):
     """Phase 3 without training: mine bitext and retrieve sentences with pooled hidden states."""
 
-    phase: ClassVar[str] = "retrieval"
-    notebook: ClassVar[str] = "22_retrieval"
-    place: ClassVar[str] = "retrieval/{task}/from-{recipe}/seed{seed}"
+    phase = "retrieval"
+    notebook = "22_retrieval"
+    place = "retrieval/{task}/from-{recipe}/seed{seed}"
 
     task: str = "tatoeba"
     """retrieval task"""
@@ -779,9 +762,9 @@ class ProbingSpec(FrozenSpec):
     """Beside phase 3: train probes on a frozen encoder in English and score them zero-shot in every
     language."""
 
-    phase: ClassVar[str] = "probing"
-    notebook: ClassVar[str] = "24_probing"
-    place: ClassVar[str] = "probing/from-{recipe}/seed{seed}"
+    phase = "probing"
+    notebook = "24_probing"
+    place = "probing/from-{recipe}/seed{seed}"
 
     languages: list[str] = Field([])
     """languages to evaluate; empty: all that the task has"""
@@ -804,9 +787,9 @@ class ProbingSpec(FrozenSpec):
 class ControlSpec(MiningSpec):
     """A control without an encoder: what training labels or shared words alone achieve."""
 
-    phase: ClassVar[str] = "control"
-    notebook: ClassVar[str] = "23_control"
-    place: ClassVar[str] = "control/{recipe}/seed{seed}"
+    phase = "control"
+    notebook = "23_control"
+    place = "control/{recipe}/seed{seed}"
 
     device: Device = "cpu"
     """no GPU is needed"""
@@ -847,9 +830,9 @@ class DataSpec(Spec):
     """Before the phases: fetch everything a study takes from the hub, so that its runs can work
     offline."""
 
-    phase: ClassVar[str] = "data"
-    notebook: ClassVar[str] = "01_data"
-    place: ClassVar[str] = "data"
+    phase = "data"
+    notebook = "01_data"
+    place = "data"
 
     source: Literal["hub"] = "hub"
     """hub: nothing else is fetched"""
@@ -873,11 +856,6 @@ class DataSpec(Spec):
     @property
     def uses(self) -> tuple[str, ...]:
         return tuple(self.tasks)
-
-    @field_validator("texts")
-    @classmethod
-    def check_texts(cls, codes: list[str]) -> list[str]:
-        return [language(code, "texts").code for code in codes]
 
     @field_validator("tasks")
     @classmethod

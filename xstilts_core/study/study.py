@@ -27,7 +27,7 @@ from xstilts_core.study.recipe import (
 from xstilts_core.study.spec import (
     BASELINE,
     CONTROLS,
-    DATA_ONLY,
+    FIELDS,
     SPECS,
     ControlSpec,
     DataSpec,
@@ -40,7 +40,6 @@ from xstilts_core.study.spec import (
     Spec,
     TargetSpec,
     link_parents,
-    make,
     misfit,
 )
 from xstilts_core.study.wording import EMBEDDED_LANGUAGE, Checked, require_known
@@ -212,19 +211,16 @@ class Study(Checked):
         """Check that targets, probes, tasks with settings and reports are known and used."""
         where = self.where
         targets = [task(name, where("targets")) for name in self.targets]
-        for target in targets:
-            if target.role != "target":
-                raise unknown("target task", target.name, TARGET_NAMES, where("targets"))
-            if reason := not_at_source(target, self.source):
-                raise UsageError(f"{where('targets')}: {reason}")
+        require_known("target task", self.targets, TARGET_NAMES, where("targets"))
+        require_known("probing task", self.probes, PROBING_NAMES, where("probes"))
+        for key in ("targets", "probes"):
+            for name in getattr(self, key):
+                if reason := not_at_source(TASKS[name], self.source):
+                    raise UsageError(f"{where(key)}: {reason}")
         self._check_languages(targets)
         for block in ("pretrain", "target", "retrieval", "probing"):
             codes = (getattr(self, block) or {}).get("languages", ())
             self._check_at_source(codes, where(block, "languages"))
-        require_known("probing task", self.probes, PROBING_NAMES, where("probes"))
-        for name in self.probes:
-            if reason := not_at_source(TASKS[name], self.source):
-                raise UsageError(f"{where('probes')}: {reason}")
         intermediate_tasks = [
             name for recipe in self.recipes.values() for name in recipe.intermediate
         ]
@@ -247,15 +243,15 @@ class Study(Checked):
         where = self.where("languages")
         by_target = {target.name: target.languages_of(self.benchmark) for target in targets}
         legal = {code for codes in by_target.values() for code in codes}
+        added = {code for target in targets for code in target.added} - legal
         for code in self.languages:
             language(code, where)
-            if code not in legal and any(code in target.added for target in targets):
+            if code in added:
                 raise UsageError(
                     f"{where}: {code!r} is one of the languages that XTREME-R added: "
                     "it needs 'benchmark: xtreme-r' in the study"
                 )
-            if code not in legal:
-                raise unknown("language of these targets", code, legal, where)
+        require_known("language of these targets", self.languages, legal, where)
         for name, codes in by_target.items():
             if self.languages and not set(self.languages) & set(codes):
                 raise UsageError(
@@ -293,7 +289,18 @@ class Study(Checked):
             raise UsageError(
                 f"{where} sets {settings}, but nothing is trained for it without intermediate tasks"
             )
-        recipe.check_used(where, mlm=bool(self.intermediate.get("mlm")))
+        unused: dict[str, str] = {}
+        if len(recipe.intermediate) < 2:
+            unused |= dict.fromkeys(
+                FIELDS["mixture"], "with one intermediate task nothing is mixed"
+            )
+        if not recipe.setting("mlm") and not self.intermediate.get("mlm"):
+            unused |= dict.fromkeys(FIELDS["texts"], "mlm is 0, so no text is read")
+        for setting in recipe.settings:
+            if setting in unused:
+                raise UsageError(
+                    f"{where} sets {setting}, which would change nothing: {unused[setting]}"
+                )
         if recipe.intermediate and recipe.control:
             raise UsageError(f"{where}: {recipe.control} is a control without intermediate tasks")
         if not self.targets_for(name):
@@ -375,12 +382,12 @@ class Study(Checked):
                     yield self._make(IntermediateSpec, seed, own, *layers, recipe.settings)
         for seed in self.seeds:
             for name, recipe in self.recipes.items():
-                if recipe.control not in DATA_ONLY:
+                if recipe.control not in FIELDS["data_only"]:
                     yield from self._expand_targets(seed, name)
         yield from (
             self._control_spec(name, recipe.control)
             for name, recipe in self.recipes.items()
-            if recipe.control in DATA_ONLY
+            if recipe.control in FIELDS["data_only"]
         )
 
     def _data_spec(self, runs: Sequence[Spec]) -> Spec:
@@ -493,8 +500,7 @@ class Study(Checked):
         }
         for layer in layers:
             settings |= layer
-        fields = cls.model_fields
-        return make(cls, {key: settings[key] for key in settings if key in fields}, self.file)
+        return cls.of(settings, self.file)
 
     @property
     def lacking(self) -> tuple[str, ...]:

@@ -6,7 +6,6 @@ import json
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import ClassVar
 
 from pydantic import Field
 
@@ -36,8 +35,8 @@ class _WithoutRuns(Study):
 class _PublishedStudy(_WithoutRuns):
     """A study of published scores: it has only reports."""
 
-    keys: ClassVar[tuple[str, ...]] = ("title", "published", "reports")
-    reason: ClassVar[str] = "published scores have no runs"
+    keys = ("title", "published", "reports")
+    reason = "published scores have no runs"
 
     reports: list[str] = Field(_PUBLISHED_REPORTS)
 
@@ -56,8 +55,8 @@ class _PublishedStudy(_WithoutRuns):
 class _Shown(_WithoutRuns):
     """What the file of a study of kept runs has itself."""
 
-    keys: ClassVar[tuple[str, ...]] = ("title", "reference", "reports")
-    reason: ClassVar[str] = "the kept runs define the study"
+    keys = ("title", "reference", "reports")
+    reason = "the kept runs define the study"
 
 
 class _ReferenceStudy(Study):
@@ -74,7 +73,6 @@ class _ReferenceStudy(Study):
         """
         arguments = {**arguments, "data_root": "", "given": {}}
         shown = _Shown.parse(content, arguments)
-        shown.check_reports()
         folder = reference_folder(shown.reference)
         if not (seeds := reference_seeds(folder)) or not (folder / STUDY).is_file():
             raise UsageError(
@@ -146,8 +144,8 @@ class GroupStudy(_WithoutRuns):
     """Several studies under one name, run one after the other. Each reuses the finished runs of
     those before it."""
 
-    keys: ClassVar[tuple[str, ...]] = ("title", "parts")
-    reason: ClassVar[str] = "a study with parts has no runs of its own"
+    keys = ("title", "parts")
+    reason = "a study with parts has no runs of its own"
 
     reports: list[str] = Field([])
     parts: list[str] = Field(min_length=1)

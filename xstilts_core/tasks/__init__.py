@@ -189,9 +189,8 @@ TASKS: dict[str, Task] = {
 
 # A target of one's own: a file with its format and language, OWN/<name>.yaml in the project.
 OWN = Path("params", "own")
-OWN_METRICS = {"pair": "accuracy", "tagging": "f1", "span": "f1", "choice": "accuracy"}
 # Which of ten rows in a sequence belong to a split.
-OWN_SPLITS = {"train": range(4, 10), "dev": range(3, 4), "test": range(3)}
+OWN_SPLITS: dict[str, list[int]] = _TASKS["own_splits"]
 
 
 def own_task(name: str, file: str, form: str, code: str) -> Task:
@@ -209,15 +208,10 @@ def own_task(name: str, file: str, form: str, code: str) -> Task:
     }
     digest = sha256(json.dumps(rows).encode()).hexdigest()
     return Task(
+        **_TASKS["own"][form],
         name=name,
         title=name,
-        role="target",
-        format=form,  # type: ignore[arg-type]
-        metric=OWN_METRICS[form],
-        kind="semantic",
-        domain="one's own",
         citation=f"rows of {file}",
-        licence="unknown",
         languages=(code,),
         labels=tuple(sorted(labels)) if form == "pair" else (),
         train_on=name,
@@ -235,8 +229,8 @@ def _own_tasks() -> Iterator[Task]:
         content = yaml.load(path.read_text("utf-8"), FastLoader)
         if not isinstance(content, dict) or content.keys() != {"file", "format", "language"}:
             raise UsageError(f"{path}: expected the keys file, format and language")
-        if content["format"] not in OWN_METRICS:
-            raise unknown("format", content["format"], OWN_METRICS, str(path))
+        if content["format"] not in _TASKS["own"]:
+            raise unknown("format", content["format"], _TASKS["own"], str(path))
         if path.stem in TASKS:
             raise UsageError(f"{path}: {path.stem} is a task of the suite: rename the file")
         code = language(content["language"], str(path)).code

@@ -7,21 +7,30 @@ digit is the same.
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import reduce
+from itertools import chain
 from operator import add
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from xstilts_core import metrics
 from xstilts_core.data.readers.spans import member, questions
-from xstilts_core.data.readers.text import Entry, parse_json, read_lines, read_text, wrong
+from xstilts_core.data.readers.text import (
+    Entry,
+    blocks,
+    parse_json,
+    read_lines,
+    read_text,
+    wrong,
+)
 from xstilts_core.errors import UsageError, shown, unknown
 from xstilts_core.examples import SentenceExample
 from xstilts_core.tasks import Task
 
 Scores = dict[str, float]
+# The tags of a sentence, each with the number (from 1) of its line.
+_Sentence = list[tuple[int, str]]
 
 # ---- reading
 
@@ -69,35 +78,19 @@ def _read_indices(task: Task, path: Path, gold: Sequence[str] = ()) -> list[str]
     return texts
 
 
-@dataclass(frozen=True, slots=True)
-class _Tagged:
-    """Tags by sentence, and the line number (from 1) on which each sentence begins."""
-
-    tags: list[list[str]]
-    lines: list[int]
-
-
-def _read_tags(task: Task | None, path: Path, gold: Sequence[Sequence[str]] = ()) -> _Tagged:
+def _read_tags(task: Task | None, path: Path, gold: Collection[str] = ()) -> list[_Sentence]:
     """Read a file with one tag per line and at least one blank line between sentences.
 
     Legal are the tags of the task and those in `gold`; without a task, any tag without spaces.
     """
-    legal = {*task.labels}.union(*gold) if task else set()
-    tags: list[list[str]] = []
-    lines: list[int] = []
-    previous = ""
-    for number, tag in enumerate(map(str.strip, read_lines(path)), start=1):
-        if legal and tag and tag not in legal:
+    legal = {*task.labels, *gold} if task else set()
+    sentences = list(blocks([line.strip() for line in read_lines(path)]))
+    for number, tag in chain(*sentences):
+        if legal and tag not in legal:
             raise unknown("tag", tag, legal, f"{path}, line {number}")
         if len(tag.split()) > 1:
             raise wrong(path, number, f"{tag!r}: expected one tag, without a word")
-        if tag and not previous:
-            tags.append([])
-            lines.append(number)
-        if tag:
-            tags[-1].append(tag)
-        previous = tag
-    return _Tagged(tags, lines)
+    return sentences
 
 
 def _read_pairs(task: Task, path: Path, once: bool = True) -> list[tuple[str, str]]:
@@ -268,20 +261,18 @@ def _score_lines(
 
 def _score_tags(task: Task, code: str, labels: Path, path: Path) -> Scores:
     gold = _read_tags(None, labels)
-    predicted = _read_tags(task, path, gold.tags)
-    _require_same_count(gold.tags, predicted.tags, labels, path, "sentences", predicted.lines)
-    for number, (right, guess) in enumerate(zip(gold.tags, predicted.tags, strict=True)):
+    predicted = _read_tags(task, path, {tag for _, tag in chain(*gold)})
+    starts = [sentence[0][0] for sentence in predicted]
+    _require_same_count(gold, predicted, labels, path, "sentences", starts)
+    for number, (right, guess) in enumerate(zip(gold, predicted, strict=True), start=1):
         if len(right) != len(guess):
-            gold_count = f"{len(right)} in {labels}, line {gold.lines[number]}"
-            raise wrong(
-                path,
-                predicted.lines[number],
-                f"sentence {number + 1} has {len(guess)} tags, {gold_count}: expected as many",
+            problem = (
+                f"sentence {number} has {len(guess)} tags, {len(right)} in {labels}, line "
+                f"{right[0][0]}: expected as many"
             )
-    hits, predicted_count, gold_count = (
-        metrics.tagging_statistics(gold.tags, predicted.tags).sum(axis=0)[:3].tolist()
-    )
-    return _f1_scores(hits, predicted_count, gold_count)
+            raise wrong(path, guess[0][0], problem)
+    tags = ([[tag for _, tag in sentence] for sentence in side] for side in (gold, predicted))
+    return _f1_scores(*metrics.tagging_statistics(*tags).sum(axis=0)[:3].tolist())
 
 
 # ---- answers
@@ -335,35 +326,33 @@ def _score_rankings(task: Task, code: str, labels: Path, path: Path) -> Scores:
 # ---- writing
 
 
-def write(
-    task: Task, lines: Sequence[Mapping[str, Any]], examples: Callable[[], Sequence[Any]]
-) -> str:
-    """Return the text of a file for a study's predictions in one language. lines: kept predictions,
-    each with id and prediction. examples: loads the test examples."""
+def write(task: Task, predictions: Mapping[str, Any], examples: Callable[[], Sequence[Any]]) -> str:
+    """Return the text of a file for a study's predictions in one language. predictions: by the id
+    of the test example. examples: loads the test examples."""
     match _kind_name(task):
         case "pair":
-            return "".join(f"{line['prediction']}\n" for line in lines)
+            lines = map(str, predictions.values())
         case "choice":
-            return "".join(json.dumps({"label": line["prediction"]}) + "\n" for line in lines)
+            lines = (json.dumps({"label": choice}) for choice in predictions.values())
         case "tagging":
-            return "\n".join("".join(f"{tag}\n" for tag in line["prediction"]) for line in lines)
+            lines = ("\n".join([*tags, ""]) for tags in predictions.values())
+            return "\n".join(lines)
         case "mining":
-            pairs = [(line["id"], line["prediction"]) for line in lines]
-            return "".join(f"{left}\t{right}\n" for left, right in pairs if right is not None)
+            lines = (f"{left}\t{right}" for left, right in predictions.items() if right is not None)
         case "search":
-            return _indices(lines, examples())
-    answers = {line["id"]: line["prediction"] for line in lines}
-    return json.dumps(answers, ensure_ascii=False, indent=1) + "\n"
+            lines = map(str, _indices(predictions, examples()))
+        case _:
+            return json.dumps(predictions, ensure_ascii=False, indent=1) + "\n"
+    return "".join(f"{line}\n" for line in lines)
 
 
-def _indices(lines: Sequence[Mapping[str, Any]], sentences: Sequence[SentenceExample]) -> str:
-    """Return a line per English sentence, stably sorted by code points as in XTREME
-    (utils_preprocess.py)."""
-    texts = {example.id: example.text for example in sentences}
+def _indices(matches: Mapping[str, str], sentences: Sequence[SentenceExample]) -> list[int]:
+    """Return the index of each English sentence's match in the other language's file. English
+    sentences are stably sorted by code points as in XTREME (utils_preprocess.py)."""
+    texts = {example.id: example.text.strip() for example in sentences}
     others = [example.id for example in sentences if example.language != "en"]
     indices = {name: number for number, name in enumerate(others)}
-    ordered = sorted(lines, key=lambda line: texts[line["id"]].strip())
-    return "".join(f"{indices[line['prediction']]}\n" for line in ordered)
+    return [indices[matches[name]] for name in sorted(matches, key=texts.__getitem__)]
 
 
 # ---- the table of kinds

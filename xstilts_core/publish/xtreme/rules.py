@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import reduce
 from operator import add
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -38,21 +39,20 @@ class Rules:
         return f"test-{code}.{_SUFFIXES.get(TASKS[task].format, 'tsv')}"
 
 
-def _read_rules() -> dict[str, Rules]:
-    """Return the rules of each benchmark, from rules.yaml."""
-    content = yaml.safe_load(Path(__file__).with_name("rules.yaml").read_text(encoding="utf-8"))
-    orders = {name: tuple(codes.split()) for name, codes in content["summation"].items()}
-    rules = {}
-    for name, values in content["benchmarks"].items():
-        languages = {}
-        for task in map(TASKS.__getitem__, values.pop("tasks")):
-            added = task.added if name == "xtreme-r" else ()
-            languages[task.name] = (*orders.get(task.name, task.languages), *added)
-        rules[name] = Rules(name=name, languages=languages, **values)
-    return rules
+_CONTENT = yaml.safe_load(Path(__file__).with_name("rules.yaml").read_text(encoding="utf-8"))
+HUB_WARNINGS: dict[str, str] = _CONTENT["hub_warnings"]
 
 
-RULES = _read_rules()
+def _rules(name: Benchmark, tasks: Sequence[str], **values: Any) -> Rules:
+    """Return the rules of a benchmark. Its tasks' languages are in the order of summation."""
+    languages = {}
+    for task in map(TASKS.__getitem__, tasks):
+        order = _CONTENT["summation"].get(task.name, " ".join(task.languages)).split()
+        languages[task.name] = (*order, *(task.added if name == "xtreme-r" else ()))
+    return Rules(name=name, languages=languages, **values)
+
+
+RULES = {name: _rules(name, **values) for name, values in _CONTENT["benchmarks"].items()}
 XTREME, XTREME_R = RULES.values()
 
 

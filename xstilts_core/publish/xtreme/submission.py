@@ -1,34 +1,25 @@
 """Write a study's kept predictions as a submission, <task>/test-<language>.<tsv|json|jsonl>: choose
 the runs, list what a complete submission lacks, write the files."""
 
-import gzip
-import json
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from xstilts_core import analysis, results
 from xstilts_core.analysis.choice import ONE
-from xstilts_core.data.readers.text import listing
+from xstilts_core.analysis.items import read_predictions
 from xstilts_core.data.source import source_of
 from xstilts_core.errors import UsageError, unknown
+from xstilts_core.publish.records import require_new
 from xstilts_core.publish.xtreme.kinds import kind_of, write
-from xstilts_core.publish.xtreme.rules import RULES
+from xstilts_core.publish.xtreme.rules import HUB_WARNINGS, RULES
 from xstilts_core.results import RESULT
 from xstilts_core.study import Study
 from xstilts_core.study.spec import BASELINE, ControlSpec, Spec
-from xstilts_core.study.study_kinds import require_answers
 from xstilts_core.tasks import TASKS
 
 CHOSEN = "chosen"
 SHOWN = 4
-# Warnings by (source, task) about test items that differ from the official ones.
-_WARNINGS = {
-    ("hub", "udpos"): "XTREME's own test files fuse multiword tokens (zum, del), but the hub's "
-    "copy splits them into words, so its tags do not match the official labels in languages with "
-    "such tokens. The source `files`, from UD's treebanks, fuses them too"
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,18 +46,17 @@ def recipes(study: Study, wish: str) -> dict[str, str]:
         if wish not in study.recipes:
             raise unknown("recipe", wish, (CHOSEN, *study.recipes), study.file)
         return dict.fromkeys(study.targets, wish)
+    baseline = dict.fromkeys(study.targets, BASELINE)
     frame = analysis.contenders(analysis.finished(study), study.controls)
     if frame.empty or set(frame["recipe"]) == {BASELINE}:
-        return dict.fromkeys(study.targets, BASELINE)
+        return baseline
     draws, scores = analysis.gain_draws(frame), analysis.development(study)
     table = analysis.choices(draws, scores)
     if table.empty:
-        return dict.fromkeys(study.targets, BASELINE)
+        return baseline
     best_recipe = analysis.strategies(draws, scores).set_index("strategy").loc[ONE, "recipe"]
-    return {
-        **dict.fromkeys(study.targets, str(best_recipe)),
-        **dict(zip(table["task"], table["chosen"], strict=True)),
-    }
+    chosen = dict(zip(table["task"], table["chosen"], strict=True))
+    return dict.fromkeys(study.targets, str(best_recipe)) | chosen
 
 
 def parts(study: Study, wish: str, seed: int | None) -> list[Part]:
@@ -135,9 +125,7 @@ def write_submission(
     items are missing, if `out` is not empty, or if predictions do not make a legal file.
     """
     rules = RULES[study.benchmark]
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        content = f"not empty (it holds {listing(out, '*')})" if out.is_dir() else "a file"
-        raise UsageError(f"{out} is {content}: give a new folder")
+    require_new(out)
     selected_parts = parts(study, recipe, seed)
     missing_parts = _missing(selected_parts)
     if missing_parts and not incomplete:
@@ -169,37 +157,24 @@ def _missing(parts: list[Part]) -> list[str]:
 
 def _text_of(part: Part, code: str) -> str:
     """Return the official file of one language."""
-    spec, task = part.spec, TASKS[part.task]
-    lines = kept(part.files[code])
-    if task.format == "span" and (
-        numbered_id := next((line["id"] for line in lines if "#" in line["id"]), "")
-    ):
+    path = part.files[code]
+    kept = read_predictions(path, answers=True)
+    predictions = {
+        name: predicted for name, (_, predicted) in zip(kept.ids, kept.answers, strict=True)
+    }
+    task, numbered_ids = TASKS[part.task], [name for name in predictions if "#" in name]
+    if task.format == "span" and numbered_ids:
         raise UsageError(
-            f"{part.files[code]}: question {numbered_id!r} has a number, because the source "
-            "repeats its id: expected a source with unique ids"
+            f"{path}: question {numbered_ids[0]!r} has a number, because the source repeats its "
+            "id: expected a source with unique ids"
         )
-    return write(task, lines, partial(source_of(spec).load, part.task, "test", code))
-
-
-def kept(path: Path) -> list[dict[str, Any]]:
-    """Return the rows of a file of kept predictions without its header. UsageError if malformed."""
-    try:
-        with gzip.open(path, "rt", encoding="utf-8") as stream:
-            header, *rows = (json.loads(line) for line in stream)
-        require_answers(header, path)
-        return [{"id": line["id"], "prediction": line["prediction"]} for line in rows]
-    except UsageError:
-        raise
-    except (OSError, EOFError, ValueError, KeyError, TypeError) as error:
-        raise UsageError(
-            f"{path} is not a file of predictions ({type(error).__name__}: {error}): "
-            "run its notebook again"
-        ) from None
+    return write(task, predictions, partial(source_of(part.spec).load, part.task, "test", code))
 
 
 def cautions(parts: list[Part]) -> list[str]:
     """Return what is missing in a submission, and warnings about its data."""
-    keys = [(part.spec.source, part.task) for part in parts if part.spec and part.files]
     return _missing(parts) + [
-        f"{name}: {_WARNINGS[source, name]}" for source, name in keys if (source, name) in _WARNINGS
+        f"{part.task}: {HUB_WARNINGS[part.task]}"
+        for part in parts
+        if part.files and part.spec.source == "hub" and part.task in HUB_WARNINGS
     ]

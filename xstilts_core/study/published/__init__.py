@@ -50,12 +50,8 @@ class Reference:
         return FOLDER / f"{self.name}.LICENSE"
 
 
-def _read_references() -> dict[str, Reference]:
-    content = yaml.safe_load((FOLDER / "references.yaml").read_text(encoding="utf-8"))
-    return {name: Reference(name=name, **fields) for name, fields in content.items()}
-
-
-REFERENCES = _read_references()
+_CONTENT = yaml.safe_load((FOLDER / "references.yaml").read_text(encoding="utf-8"))
+REFERENCES = {name: Reference(name=name, **fields) for name, fields in _CONTENT.items()}
 
 
 def reference(name: str, where: str = "") -> Reference:
