@@ -51,8 +51,8 @@ from typing import Any
 
 import yaml
 
-_NAMES = Path(__file__).with_name("names.yaml").read_text(encoding="utf-8")
-_MODULES = {name: module for module, names in yaml.safe_load(_NAMES).items() for name in names}
+_NAMES = yaml.safe_load(Path(__file__).with_name("names.yaml").read_text(encoding="utf-8"))
+_MODULES = {name: module for module, names in _NAMES.items() for name in names}
 
 
 def __getattr__(name: str) -> Any:

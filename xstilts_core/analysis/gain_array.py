@@ -319,12 +319,14 @@ class Axes:
 
     def array(self, scores: pd.DataFrame, column: str) -> np.ndarray:
         """Return a column of `target_scores` as an array, NaN where there is no score."""
-        names = [*_KEY, "seed"]
-        cells = pd.MultiIndex.from_product(
-            [self.recipes, self.tasks, self.languages, self.seeds], names=names
+        labels = (self.recipes, self.tasks, self.languages, self.seeds)
+        indices = tuple(
+            pd.Index(axis).get_indexer(scores[name])
+            for name, axis in zip([*_KEY, "seed"], labels, strict=True)
         )
-        values: np.ndarray = scores.set_index(names)[column].reindex(cells).to_numpy(float)
-        return values.reshape(self.shape)
+        values = np.full(self.shape, np.nan)
+        values[indices] = scores[column].to_numpy(float)
+        return values
 
 
 def axes_of(scores: pd.DataFrame) -> Axes:
