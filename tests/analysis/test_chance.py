@@ -51,7 +51,7 @@ def item_table(p: dict[tuple[str, str], float]) -> pd.DataFrame:
 
 def words(seeds: int, items: pd.DataFrame) -> str:
     gains = analysis.gains(scores(seeds))
-    wider = analysis.hierarchical_gains(analysis.gain_draws(scores(seeds)), ("seeds", "languages"))
+    wider = analysis.hierarchical_gains(analysis.gain_draws(scores(seeds)))
     return sentences(
         "chance",
         items=items,

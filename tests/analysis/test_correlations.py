@@ -45,11 +45,11 @@ def test_equal_to_scipy(rounded):
     for row in table.itertuples():
         both = pd.concat([x[row.x], y[row.y]], axis=1).dropna()
         found = SCIPY[row.method](both[row.x], both[row.y])
-        assert (
-            row.n == len(both)
-            and abs(row.estimate - found.statistic) <= 1e-12
-            and abs(row.p - found.pvalue) <= 1e-12
-        )
+        assert row.n == len(both) and abs(row.estimate - found.statistic) <= 1e-12
+        if row.method == "kendall":
+            assert np.isnan(row.p), "Student's t is not its distribution"
+        else:
+            assert abs(row.p - found.pvalue) <= 1e-12
         assert row.low < row.estimate < row.high
 
 
@@ -185,12 +185,14 @@ def test_partial_correlations_are_those_of_residuals():
 def test_influence_leaves_out_one_row_at_a_time():
     x = pd.Series([1.0, 2.0, 3.0, 4.0, 20.0], ["mnli", "qqp", "ccg", "siqa", "odd"])
     y = pd.Series([2.0, 1.0, 4.0, 3.0, 30.0], x.index)
-    table = analysis.influence(x, y, "pearson").set_index("left_out")
+    table = analysis.influence(x, y).set_index("left_out")
     assert table.index[0] == "odd"
     assert (
-        table.loc["odd", "estimate"] == pytest.approx(0.6) == stats.pearsonr(x[:4], y[:4]).statistic
+        table.loc["odd", "estimate"]
+        == pytest.approx(0.6)
+        == stats.spearmanr(x[:4], y[:4]).statistic
     )
-    assert table.loc["odd", "change"] == pytest.approx(0.6 - stats.pearsonr(x, y).statistic)
+    assert table.loc["odd", "change"] == pytest.approx(0.6 - stats.spearmanr(x, y).statistic)
 
 
 def test_detectable_is_what_a_test_of_that_power_detects():
@@ -248,7 +250,7 @@ def test_permutation_p_values_are_uniform_when_nothing_goes_together(method):
     """Kendall's and Spearman's have few values with few rows: p is then a little too large, never
     too small; 20 rows hide it."""
     generator, found = np.random.default_rng(3), []
-    for seed in range(300):
+    for _ in range(300):
         x, y = (pd.DataFrame({name: generator.normal(size=20)}) for name in "xy")
-        found.append(analysis.correlations(x, y, [method], resamples=999, seed=seed % 8)["p"][0])
+        found.append(analysis.correlations(x, y, [method], resamples=999)["p"][0])
     assert stats.kstest(found, "uniform").pvalue > 0.01

@@ -7,7 +7,7 @@ from made_claims import claim, decided, estimate, estimates, gains_in
 from scipy import stats
 
 from xstilts_core.analysis import claims, intervals
-from xstilts_core.analysis.claims import SUPPORTED, UNDECIDED, Contrast, Evidence
+from xstilts_core.analysis.claims import SUPPORTED, UNDECIDED, Evidence
 from xstilts_core.analysis.gain_array import Estimate
 from xstilts_core.analysis.intervals import MANY, Part, half_width
 from xstilts_core.study.recipe import Recipe
@@ -52,8 +52,8 @@ def test_seeds_and_items_that_do_not_differ_at_all():
         intervals.detectable_gain(parts),
         intervals.power_at(0.1, parts),
     ) == (0, 1, 0, 1)
-    assert decided(claim(), [Contrast("a", estimate(2.0, 2.0, 2.0))]) == SUPPORTED
-    assert decided(claim(), [Contrast("a", estimate(0.0, 0.0, 0.0))]) == UNDECIDED
+    assert decided(claim(), {"a": estimate(2.0, 2.0, 2.0)}) == SUPPORTED
+    assert decided(claim(), {"a": estimate(0.0, 0.0, 0.0)}) == UNDECIDED
 
 
 def together(seeds: np.ndarray, items: np.ndarray) -> list[Estimate]:
@@ -94,7 +94,8 @@ def test_so_many_studies_decide_as_the_power_says(holds: str):
             + spread[generator.integers(300)][:, None]
         )
         supported += (
-            decided(asked, [Contrast("", entry) for entry in together(values, items)]) == SUPPORTED
+            decided(asked, {str(place): one for place, one in enumerate(together(values, items))})
+            == SUPPORTED
         )
     assert supported / 600 == pytest.approx(0.8, abs=0.05)
 

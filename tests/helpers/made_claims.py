@@ -1,9 +1,11 @@
 """Made-up estimates and claims, and what is decided of them."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 
-from xstilts_core.analysis.claims import Claim, Contrast, Evidence, verdict
+from xstilts_core.analysis.claims import Claim, Evidence, verdict
 from xstilts_core.analysis.gain_array import Axes, Estimate, Gains, axes_of, gain_array
 from xstilts_core.analysis.items import NO_ITEMS, ItemScores
 from xstilts_core.tasks import XTREME
@@ -58,14 +60,13 @@ def claim(holds: str = "on average", direction: str = "above", **other: str) -> 
     )
 
 
-def listed(*values: float) -> list[Contrast]:
-    return [
-        Contrast(str(place), estimate(value - 0.5, value, value + 0.5))
-        for place, value in enumerate(values)
-    ]
+def listed(*values: float) -> dict[str, Estimate]:
+    return {
+        str(place): estimate(value - 0.5, value, value + 0.5) for place, value in enumerate(values)
+    }
 
 
-def decided(asked: Claim, contrasts: list[Contrast]) -> str:
+def decided(asked: Claim, contrasts: Mapping[str, Estimate]) -> str:
     return verdict(asked, contrasts, NOTHING)[0]
 
 

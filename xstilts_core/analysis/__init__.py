@@ -41,81 +41,17 @@ abilities   scores of every recipe and run on every task, for runs and published
 evidence, advice  measured gains of all studies; gains predicted from them on other targets, and how
     good that advice would have been on each measured target
 
-The functions that reports call are names of this package too, such as `analysis.gain_table`. Their
-module is imported when the name is used.
+The functions that reports call are names of this package too, such as `analysis.gain_table`
+(names.yaml lists them). Their module is imported when the name is used.
 """
 
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
-# The names of this package, by module.
-_NAMES = {
-    "abilities": [
-        "by_ability",
-        "correlation_summary",
-        "labels",
-        "left_out",
-        "missing",
-        "own_and_gains",
-        "own_correlations",
-        "performance",
-        "performance_facts",
-        "task_correlations",
-        "transfer",
-    ],
-    "advice": ["advise", "measure", "measure_summary"],
-    "association": ["correlations", "detectable", "influence"],
-    "choice": ["choices", "strategies"],
-    "claims": ["claim_parts", "claim_table"],
-    "contrast": ["contrasts", "kind_effects", "kind_table"],
-    "controls": ["control_table", "strongest"],
-    "domains": ["domain_cells", "domain_contrasts"],
-    "evidence": ["candidates", "measured_gains", "with_similarity"],
-    "gain_array": [
-        "Gains",
-        "by_language",
-        "gain_draws",
-        "gain_matrix",
-        "gain_table",
-        "hierarchical_gains",
-        "retrieval_measures",
-    ],
-    "gain_tests": ["item_tests", "seed_tests"],
-    "groups": ["group_gains", "language_effects"],
-    "mixed": ["described", "mixed_effects", "variance_shares"],
-    "rebuilt": ["not_rebuilt", "paper_tables"],
-    "scaling": [
-        "by_intermediate_size",
-        "by_number_of_tasks",
-        "by_target_size",
-        "curves",
-        "fits",
-        "helps",
-        "point_table",
-    ],
-    "scores": ["baseline", "baseline_by_language", "contenders", "gains", "target_scores"],
-    "significance": ["benjamini_hochberg", "holm"],
-    "study_runs": [
-        "dagger",
-        "development",
-        "finished",
-        "item_scores",
-        "learning",
-        "machines",
-        "of_size",
-        "precisions",
-        "remarks",
-        "run_grid",
-        "runs",
-        "training",
-        "training_log",
-        "unfinished",
-        "wall_times",
-    ],
-    "transferability": ["score_differences"],
-    "translated": ["data_contrasts", "data_effects", "data_relations", "resource_contrasts"],
-    "variants": ["differences", "multitask", "with_texts"],
-}
+import yaml
+
+_NAMES = yaml.safe_load(Path(__file__).with_name("names.yaml").read_text(encoding="utf-8"))
 _MODULES = {name: module for module, names in _NAMES.items() for name in names}
 
 

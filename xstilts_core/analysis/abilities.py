@@ -21,6 +21,7 @@ Rows of one recipe are not independent draws, so the p-values are smaller than t
 
 from collections.abc import Mapping, Sequence
 from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -113,16 +114,14 @@ def _read(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
         raise UsageError(
             f"{path} lacks the columns {', '.join(missing)}: it has {', '.join(table.columns)}"
         )
-    wrong = table[~table["score"].between(0, 1)]
-    repeated = table[table.duplicated([name for name in columns if name != "score"])]
-    for rows, problem in (
-        (wrong, "a score that is not between 0 and 1"),
-        (repeated, "a cell that occurs twice"),
+    for wrong, problem in (
+        (~table["score"].between(0, 1), "a score that is not between 0 and 1"),
+        (table.duplicated(list(columns[:-1])), "a cell that occurs twice"),
     ):
-        if len(rows):
-            raise UsageError(
-                f"{path}, line {rows.index[0] + 2}: {problem}: {', '.join(map(str, rows.iloc[0]))}"
-            )
+        if wrong.any():
+            line = wrong.idxmax()
+            row = ", ".join(map(str, table.loc[line]))
+            raise UsageError(f"{path}, line {line + 2}: {problem}: {row}")
     return table
 
 
@@ -169,21 +168,15 @@ def by_run(scores: pd.DataFrame, paired: bool = False) -> pd.DataFrame:
     raises or lowers all of its targets at once, which does not make the targets alike. Published
     runs share nothing with the baseline's.
     """
-    run_scores = (
-        scores[scores["kind"].isin(KINDS)]
-        .dropna(subset=["run"])
-        .assign(run=lambda frame: frame["run"].astype(int))
-    )
+    rows = scores[scores["kind"].isin(KINDS)].dropna(subset=["run"]).astype({"run": int})
     order = [name for kind in KINDS for name in tasks_of(scores, kind)]
-    table = run_scores.pivot(index=["recipe", "run"], columns="task", values="score")
-    keys = run_scores.loc[run_scores["recipe"] != BASELINE, ["recipe", "run"]].drop_duplicates()
-    values, baseline = (
-        table.reindex(index=pd.MultiIndex.from_frame(index), columns=order).rename_axis(
-            columns=None
-        )
-        for index in (keys, keys.assign(recipe=BASELINE))
-    )
-    return settled(values - baseline.to_numpy() if paired else values)
+    table = rows.pivot(index=["recipe", "run"], columns="task", values="score")
+    table = table.reindex(columns=order).rename_axis(columns=None)
+    keys = rows.loc[rows["recipe"] != BASELINE, ["recipe", "run"]].drop_duplicates()
+    values = table.reindex(pd.MultiIndex.from_frame(keys))
+    if paired:
+        values -= table.reindex(pd.MultiIndex.from_frame(keys.assign(recipe=BASELINE))).to_numpy()
+    return settled(values)
 
 
 def transfer(scores: pd.DataFrame) -> pd.DataFrame:
@@ -193,25 +186,23 @@ def transfer(scores: pd.DataFrame) -> pd.DataFrame:
     The mean over all targets follows as task "average": NaN unless the recipe and the baseline have
     every target. Values are NaN without a run; runs counts the recipe's.
     """
+    recipes = list(dict.fromkeys([BASELINE, *scores["recipe"]]))
     groups = scores[scores["kind"].isin(KINDS)].groupby(["recipe", "task"], sort=False)["score"]
-    means, counts, rows = groups.mean(), groups.count(), []
-    for name in dict.fromkeys(scores.loc[scores["recipe"] != BASELINE, "recipe"]):
-        for kind in KINDS:
-            tasks = tasks_of(scores, kind)
-            value, base = (
-                means.reindex([(recipe, task_name) for task_name in tasks]).to_numpy()
-                for recipe in (name, BASELINE)
-            )
-            runs = counts.reindex([(name, task_name) for task_name in tasks], fill_value=0)
-            columns = [tasks, value, base, value - base, runs]
-            if kind == "target" and tasks:
-                value, base = value.mean(), base.mean()
-                average = AVERAGE, value, base, value - base, runs.min()
-                columns = [[*column, last] for column, last in zip(columns, average, strict=True)]
-            rows += [(name, kind, *row) for row in zip(*columns, strict=True)]
-    return pd.DataFrame(
-        rows, columns=["recipe", "kind", "task", "value", "baseline", "gain", "runs"]
-    )
+    means = groups.mean().unstack().reindex(recipes)
+    counts = groups.count().unstack(fill_value=0).reindex(recipes, fill_value=0)
+    rows = []
+    for name, kind in product(recipes[1:], KINDS):
+        tasks = tasks_of(scores, kind)
+        value, base = means.loc[name, tasks].to_numpy(), means.loc[BASELINE, tasks].to_numpy()
+        runs = counts.loc[name, tasks]
+        if kind == "target" and tasks:
+            tasks, runs = [*tasks, AVERAGE], [*runs, runs.min()]
+            value, base = np.append(value, value.mean()), np.append(base, base.mean())
+        rows += [
+            (name, kind, *row) for row in zip(tasks, value, base, value - base, runs, strict=True)
+        ]
+    columns = ["recipe", "kind", "task", "value", "baseline", "gain", "runs"]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def own_and_gains(scores: pd.DataFrame) -> pd.DataFrame:
@@ -224,9 +215,8 @@ def own_and_gains(scores: pd.DataFrame) -> pd.DataFrame:
     table = transfer(scores)
     gain = table[table["kind"] == "target"].pivot(index="recipe", columns="task", values="gain")
     own_scores = scores[scores["task"] == OWN].groupby("recipe")["score"].mean().rename(OWN)
-    columns = [name for name in [*tasks_of(scores, "target"), AVERAGE] if name in gain]
-    joined = gain[columns].join(own_scores, how="left")[[OWN, *columns]]
-    return settled(joined).reindex(list(dict.fromkeys(table["recipe"]))).rename_axis(columns=None)
+    joined = gain.join(own_scores).filter([OWN, *tasks_of(scores, "target"), AVERAGE])
+    return settled(joined).reindex(table["recipe"].unique()).rename_axis(columns=None)
 
 
 def absent(scores: pd.DataFrame) -> pd.DataFrame:
@@ -286,15 +276,11 @@ def _of_rows(
     table = pd.concat([probing, pairs, reversed_pairs], ignore_index=True).astype(
         dict.fromkeys(NUMBERS, float)
     )
-    single = holm(table["p"].to_numpy()[: len(probing) + len(pairs)])
-    table["p_holm"] = (
-        holm(table["p"].to_numpy())
-        if study.published
-        else np.concatenate([single, single[len(probing) :]])
-    )
-    table = in_order(
-        table[association.COLUMNS], ["x", "y"], dict.fromkeys(("x", "y"), tuple(rows.columns))
-    )
+    tests = table if study.published else table[: len(probing) + len(pairs)]
+    adjusted = holm(tests["p"].to_numpy())
+    repeated = adjusted[len(probing) :][: len(table) - len(tests)]
+    table["p_holm"] = np.concatenate([adjusted, repeated])
+    table = in_order(table, ["x", "y"], dict.fromkeys(("x", "y"), tuple(rows.columns)))
     if rows.index.unique("run").size < 2:
         table[["low", "high"]] = np.nan
     return table
@@ -349,22 +335,13 @@ def by_ability(table: pd.DataFrame) -> pd.DataFrame:
     """
     rows = []
     for name, group in table.dropna(subset=["estimate"]).groupby("y", sort=False):
-        strongest = group.loc[group["estimate"].idxmax()]
-        rows.append(
-            (
-                name,
-                settled(group["estimate"].mean()),
-                int((group["p_holm"] < LEVEL).sum()),
-                len(group),
-                strongest["x"],
-                strongest["estimate"],
-            )
-        )
-    result = pd.DataFrame(
-        rows, columns=["task", "mean_estimate", "significant", "targets", "strongest", "estimate"]
+        mean, significant = settled(group["estimate"].mean()), (group["p_holm"] < LEVEL).sum()
+        strongest = group.loc[group["estimate"].idxmax(), ["x", "estimate"]]
+        rows.append((name, mean, significant, len(group), *strongest))
+    columns = ["task", "mean_estimate", "significant", "targets", "strongest", "estimate"]
+    return pd.DataFrame(rows, columns=columns).sort_values(
+        ["significant", "mean_estimate"], ascending=False, kind="stable", ignore_index=True
     )
-    order = ["significant", "mean_estimate"]
-    return result.sort_values(order, ascending=False, kind="stable", ignore_index=True)
 
 
 def left_out(study: Study, scores: pd.DataFrame) -> pd.DataFrame:

@@ -237,13 +237,7 @@ def advise(evidence: pd.DataFrame, rows: pd.DataFrame) -> tuple[pd.DataFrame, pd
 # ---- how good the advice is
 
 
-ORIGINS: Mapping[str, Callable[[pd.DataFrame, str, str], pd.Series]] = {
-    "other targets": lambda frame, table, target: (
-        (frame["target"] != target) & (frame["table"] == table)
-    ),
-    "other targets, all tables": lambda frame, table, target: frame["target"] != target,
-    "other tables": lambda frame, table, target: frame["table"] != table,
-}
+ORIGINS = ("other targets", "other targets, all tables", "other tables")
 """What advice for a target of a table is derived from."""
 MEASURES = ("regret_1", "regret_3", "correlation", "covered_80", "covered_95")
 
@@ -258,8 +252,9 @@ def measure(evidence: pd.DataFrame) -> pd.DataFrame:
     """
     parts = []
     for (table, target), measured in evidence.groupby(["table", "target"], sort=False):
-        for origin, select in ORIGINS.items():
-            known = evidence[select(evidence, str(table), str(target))]
+        here, elsewhere = evidence["table"] == table, evidence["target"] != target
+        for origin, chosen in zip(ORIGINS, (elsewhere & here, elsewhere, ~here), strict=True):
+            known = evidence[chosen]
             if known["target"].nunique() > 1:
                 rows = _measures(known, measured).assign(origin=origin, table=table, target=target)
                 parts.append(rows)

@@ -21,7 +21,7 @@ the rows tied with it. Kendall's coefficient is tau-b (Kendall 1945, "The treatm
 ranking problems").
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from itertools import combinations, permutations, product
 from math import factorial
@@ -31,16 +31,17 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtr, ndtri, stdtr, stdtrit
 
-from xstilts_core.analysis.intervals import NOTHING
+from xstilts_core.analysis.intervals import NOTHING, USUAL_POWER
 from xstilts_core.analysis.scores import settled
 from xstilts_core.analysis.significance import PERMUTATIONS, holm, tail_share
-from xstilts_core.errors import UsageError, unknown
+from xstilts_core.errors import UsageError
+from xstilts_core.study.wording import require_known
 
 Method = Literal["spearman", "pearson", "kendall"]
 METHODS: tuple[Method, ...] = ("spearman", "pearson", "kendall")
 Test = Literal["permutation", "scipy"]
+_TESTS: tuple[Test, ...] = ("permutation", "scipy")
 COLUMNS = ["x", "y", "method", "estimate", "low", "high", "p", "p_holm", "n"]
-_LEAST_ROWS = 3
 _INTERVAL_ROWS = 8
 _TAIL = 0.025
 # A spread below this share of its scale is rounding error: the values are all equal and have no
@@ -97,11 +98,6 @@ def correlation(x: np.ndarray, y: np.ndarray, weights: np.ndarray, method: Metho
     return coefficients
 
 
-def _observed(x: np.ndarray, y: np.ndarray, method: Method) -> float:
-    """Return the coefficient of x and y [rows]; NaN if one does not vary."""
-    return float(correlation(x, y, np.ones((1, len(x))), method)[0])
-
-
 def permuted(x: np.ndarray, y: np.ndarray, orders: np.ndarray, method: Method) -> np.ndarray:
     """Return the coefficients [orders] of x [rows] with y [rows] in the orders [orders, rows]."""
     ones = np.ones((1, len(x)))
@@ -120,21 +116,21 @@ def permuted(x: np.ndarray, y: np.ndarray, orders: np.ndarray, method: Method) -
 
 
 @lru_cache(maxsize=16)
-def _row_weights(rows: int, resamples: int, seed: int) -> np.ndarray:
+def _row_weights(rows: int, resamples: int) -> np.ndarray:
     """Return [resamples, rows]: how often each row is drawn when as many rows are drawn with
     replacement. The same for every pair of columns."""
-    generator = np.random.default_rng([seed, 4, rows])
+    generator = np.random.default_rng([0, 4, rows])
     return generator.multinomial(rows, np.full(rows, 1 / rows), size=resamples).astype(float)
 
 
 @lru_cache(maxsize=16)
-def _row_orders(rows: int, count: int, seed: int) -> tuple[np.ndarray, bool]:
+def _row_orders(rows: int, count: int) -> tuple[np.ndarray, bool]:
     """Return [orders, rows], and whether they are all possible orders, which they are if these are
     at most `count`."""
     if rows <= 12 and factorial(rows) <= count:
         return np.array(list(permutations(range(rows)))), True
     orders = np.tile(np.arange(rows), (count, 1))
-    return np.random.default_rng([seed, 5, rows]).permuted(orders, axis=1), False
+    return np.random.default_rng([0, 5, rows]).permuted(orders, axis=1), False
 
 
 def _row_interval(draws: np.ndarray, rows: int, method: Method) -> tuple[float, float]:
@@ -147,34 +143,6 @@ def _row_interval(draws: np.ndarray, rows: int, method: Method) -> tuple[float, 
     tail = expanded if method == "pearson" else _TAIL
     low, high = np.percentile(values, [100 * tail, 100 * (1 - tail)])
     return float(low), float(high)
-
-
-def _permutation_p(x: np.ndarray, y: np.ndarray, method: Method, count: int, seed: int) -> float:
-    """Return the permutation p-value of no association (Pitman 1937), under which every order of y
-    is equally likely. NaN if x or y does not vary."""
-    observed = _observed(x, y, method)
-    if not np.isfinite(observed):
-        return NOTHING
-    orders, exact = _row_orders(len(x), count, seed)
-    return tail_share(observed, permuted(x, y, orders, method), exact)
-
-
-def _scipy_p(x: np.ndarray, y: np.ndarray, method: Method, count: int, seed: int) -> float:
-    """Return scipy's p-value: Student's t with n - 2 degrees of freedom for Spearman and Pearson;
-    exact or normal for Kendall's tau-b."""
-    if method != "kendall":
-        # Equals spearmanr and pearsonr, without the second that it takes to import them.
-        observed = _observed(x, y, method)
-        return student_p(observed if abs(observed) < _PERFECT else np.sign(observed), len(x) - 2)
-    from scipy import stats
-
-    return NOTHING if np.ptp(x) == 0 or np.ptp(y) == 0 else float(stats.kendalltau(x, y).pvalue)
-
-
-_TESTS: dict[Test, Callable[[np.ndarray, np.ndarray, Method, int, int], float]] = {
-    "permutation": _permutation_p,
-    "scipy": _scipy_p,
-}
 
 
 def _partial(matrix: np.ndarray) -> np.ndarray:
@@ -208,7 +176,6 @@ def _bootstrapped(
     values: np.ndarray,
     method: Method,
     resamples: int,
-    seed: int,
     resampled: dict[tuple[Method, bytes], np.ndarray],
 ) -> tuple[float, float]:
     """Return the `_row_interval` of the bootstrap of the `_coefficients` of `values` [rows, k]; NaN
@@ -220,7 +187,7 @@ def _bootstrapped(
     count, size = values.shape
     if count < _INTERVAL_ROWS or not resamples:
         return NOTHING, NOTHING
-    weights = _row_weights(count, resamples, seed)
+    weights = _row_weights(count, resamples)
     if method == "kendall" or size > 2:
         draws = _coefficients(values, weights, method)
     else:
@@ -258,42 +225,46 @@ def correlations(
     resamples: int = PERMUTATIONS,
     bootstrap: bool = True,
     controls: pd.DataFrame | None = None,
-    seed: int = 0,
 ) -> pd.DataFrame:
     """Correlate every column of x with every column of y, or all pairs of columns of x if y is
     None: columns COLUMNS, a row per pair and method.
 
     x, y: one row per unit, with the same index. A row with a missing value is left out of the pairs
     that need it; n counts the remaining ones. estimate: equals scipy's spearmanr, pearsonr,
-    kendalltau (tau-b). low, high, p: see the module docstring, `_permutation_p` and `_scipy_p`.
-    p_holm: p adjusted over all pairs of a method (Holm 1979). Below three rows, or if a column does
-    not vary, everything but n is NaN. resamples: number of bootstrap draws and of permutations.
-    bootstrap: whether to compute intervals. Deterministic for a `seed`.
+    kendalltau (tau-b). low, high: see the module docstring. p: from permutations (Pitman 1937:
+    without association, every order of y is equally likely), or scipy's, Student's t with n - 2
+    degrees of freedom. p_holm: p adjusted over all pairs of a method (Holm 1979). Below three rows,
+    or if a column does not vary, everything but n is NaN. resamples: number of bootstrap draws and
+    of permutations. bootstrap: whether to compute intervals. Deterministic.
 
     controls: columns (say, the log of the number of training examples) whose part is removed from
     both x and y. The coefficient is then `_partial`, on ranks for Spearman; Kendall's is the same
     formula on tau-b (Kendall 1942). p: Student's t with n - 2 - k degrees of freedom for k controls
-    (Fisher 1924); NaN for Kendall's, whose distribution is unknown.
+    (Fisher 1924). Student's p is NaN for Kendall's, which has another distribution.
     """
-    for name in methods:
-        if name not in METHODS:
-            raise unknown("method of correlation", name, METHODS)
-    if test not in _TESTS:
-        raise unknown("test", test, _TESTS)
+    require_known("method of correlation", methods, METHODS)
+    require_known("test", [test], _TESTS)
     controls = pd.DataFrame(index=x.index) if controls is None else controls
+    student = test == "scipy" or not controls.empty
     pairs = _pairs(x, x if y is None else y, controls, within=y is None)
     rows: list[tuple[object, ...]] = []
     resampled: dict[tuple[Method, bytes], np.ndarray] = {}
     for (first, second, values), method in product(pairs, methods):
         count, numbers = len(values), (NOTHING,) * 4
         freedom = count - values.shape[1]
-        if freedom >= _LEAST_ROWS - 2:
-            estimate = float(settled(_coefficients(values, np.ones((1, count)), method))[0])
-            if controls.empty:
-                p = _TESTS[test](values[:, 0], values[:, 1], method, resamples, seed)
+        if freedom > 0:
+            coefficient = float(_coefficients(values, np.ones((1, count)), method)[0])
+            estimate = settled(coefficient)
+            if np.isnan(coefficient) or (method == "kendall" and student):
+                p = NOTHING
+            elif student:
+                p = student_p(coefficient if controls.empty else estimate, freedom)
             else:
-                p = NOTHING if method == "kendall" else student_p(estimate, freedom)
-            interval = _bootstrapped(values, method, resamples * bootstrap, seed, resampled)
+                orders, exact = _row_orders(count, resamples)
+                p = tail_share(
+                    coefficient, permuted(values[:, 0], values[:, 1], orders, method), exact
+                )
+            interval = _bootstrapped(values, method, resamples * bootstrap, resampled)
             numbers = estimate, *interval, p
         rows.append((first, second, method, *numbers, NOTHING, count))
     table = pd.DataFrame(rows, columns=COLUMNS)
@@ -303,43 +274,41 @@ def correlations(
 
 def student_p(coefficient: float, freedom: int) -> float:
     """Return the two-sided p of r sqrt(df / (1 - r^2)), Student's t with df degrees of freedom."""
-    if not abs(coefficient) < 1:
-        return NOTHING if np.isnan(coefficient) else 0.0
+    if abs(coefficient) >= _PERFECT:
+        return 0.0
     return float(2 * stdtr(freedom, -abs(coefficient) * np.sqrt(freedom / (1 - coefficient**2))))
 
 
-def influence(x: pd.Series, y: pd.Series, method: Method = "spearman") -> pd.DataFrame:
-    """Return the influence of each row on a correlation: columns left_out (its label), estimate
-    (without it), change (from the estimate on all rows).
+def influence(x: pd.Series, y: pd.Series) -> pd.DataFrame:
+    """Return the influence of each row on Spearman's correlation: columns left_out (its label),
+    estimate (without it), change (from the estimate on all rows).
 
     Largest change first; these are the jackknife's leave-one-out values (Efron and Tibshirani 1993,
     chapter 11). A sign that depends on a single row is not a finding.
     """
     rows = pd.concat([x, y], axis=1, join="inner").dropna().astype(float)
     first, second = rows.to_numpy().T
-    without = correlation(first, second, 1 - np.eye(len(rows)), method)
-    change = without - _observed(first, second, method)
-    table = pd.DataFrame(
-        {"left_out": list(rows.index), "estimate": settled(without), "change": settled(change)}
-    )
+    weights = np.vstack([np.ones(len(rows)), 1 - np.eye(len(rows))])
+    everything, *without = correlation(first, second, weights, "spearman")
+    table = pd.DataFrame({"left_out": list(rows.index), "estimate": without})
+    table["change"] = table["estimate"] - everything
+    numbers = ["estimate", "change"]
+    table[numbers] = settled(table[numbers])
     return table.sort_values(
         "change", key=np.abs, ascending=False, kind="stable", ignore_index=True
     )
 
 
-def detectable(
-    rows: int, method: Method = "spearman", power: float = 0.8, alpha: float = 0.05
-) -> float:
+def detectable(rows: int, method: Method = "spearman", alpha: float = 0.05) -> float:
     """Return the smallest correlation that a two-sided test with that many rows detects with
-    probability `power`; NaN below 5 rows.
+    probability USUAL_POWER; NaN below 5 rows.
 
     The formula is tanh((z(1 - alpha / 2) + z(power)) s), with the standard error s of Fisher's z: 1
     / sqrt(n - 3) for Pearson (Fisher 1921), sqrt(1.06 / (n - 3)) for Spearman and sqrt(0.437 / (n -
     4)) for Kendall (Fieller, Hartley and Pearson 1957). For a whole table, divide alpha by its
     number of pairs.
     """
-    if method not in METHODS:
-        raise unknown("method of correlation", method, METHODS)
+    require_known("method of correlation", [method], METHODS)
     if rows < 5:
         return NOTHING
     variance = {
@@ -347,4 +316,4 @@ def detectable(
         "spearman": 1.06 / (rows - 3),
         "kendall": 0.437 / (rows - 4),
     }[method]
-    return float(np.tanh((ndtri(1 - alpha / 2) + ndtri(power)) * np.sqrt(variance)))
+    return float(np.tanh((ndtri(1 - alpha / 2) + ndtri(USUAL_POWER)) * np.sqrt(variance)))

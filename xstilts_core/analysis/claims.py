@@ -52,12 +52,12 @@ from xstilts_core.analysis.intervals import (
 from xstilts_core.analysis.published import known, published
 from xstilts_core.analysis.recipes import VARIANTS, WORDS, clean_variants, plain
 from xstilts_core.analysis.scores import AVERAGE, development_gains, settled
-from xstilts_core.errors import UsageError, unknown
+from xstilts_core.errors import UsageError
 from xstilts_core.study import Study, study_file
 from xstilts_core.study.published import CLAIMS
 from xstilts_core.study.recipe import Recipe
 from xstilts_core.study.spec import BASELINE, IntermediateSpec
-from xstilts_core.study.wording import explain
+from xstilts_core.study.wording import explain, require_known
 from xstilts_core.tasks import INTERMEDIATE_NAMES, XTREME, task
 from xstilts_core.wording.numbers import counted
 
@@ -121,14 +121,6 @@ class Claim(BaseModel):
         return draws.tasks if isinstance(self.targets, str) else self.targets
 
 
-class Contrast(NamedTuple):
-    """A difference of mean gains in points: its name and its estimate, NaN if runs for it are
-    missing."""
-
-    name: str
-    estimate: Estimate
-
-
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """The results of a study that claims are tested on: gains, recipes by name, and development
@@ -144,12 +136,10 @@ class Evidence:
         """Return by label the mean gains of recipes over a claim's targets minus those over `less`;
         NaN if the recipe or a target is missing."""
         average, targets = self.draws.average, claim.targets_in(self.draws)
-        return {
-            label: average(name, targets) - average(name, claim.less)
-            if claim.less
-            else average(name, targets)
-            for label, name in recipes.items()
-        }
+        gains = {label: average(name, targets) for label, name in recipes.items()}
+        if claim.less:
+            gains = {name: gains[name] - average(recipes[name], claim.less) for name in gains}
+        return gains
 
     def singles(self, claim: Claim) -> dict[str, Estimate]:
         """Return the gains of the single tasks, by name; NaN for those that the study lacks."""
@@ -169,8 +159,8 @@ def claims() -> Mapping[str, Claim]:
                 f"{where}: expected keys and values (claim:, source:, recipes:), found "
                 f"{type(content).__name__}"
             )
-        if isinstance(content.get("recipes"), str) and content["recipes"] not in _GROUPS:
-            raise unknown("recipes", content["recipes"], _GROUPS, where)
+        if isinstance(group := content.get("recipes"), str):
+            require_known("recipes", [group], _GROUPS, where)
         try:
             parsed[name] = claim = Claim(**content)
         except ValidationError as error:
@@ -179,19 +169,15 @@ def claims() -> Mapping[str, Claim]:
         for task_name in [*targets, *claim.less, *claim.aside]:
             task(task_name, where)
         systems = list(published().query("quantity == 'gain'")["system"])
-        for key, names, legal in (
-            ("recipes", claim.named, INTERMEDIATE_NAMES),
-            ("published", [claim.published] if claim.published else [], systems),
-        ):
-            for value in names:
-                if value not in legal:
-                    raise unknown(key, value, legal, where)
+        require_known("recipes", claim.named, INTERMEDIATE_NAMES, where)
+        if claim.published:
+            require_known("published", [claim.published], systems, where)
     return parsed
 
 
-def measured(contrasts: Sequence[Contrast]) -> list[Estimate]:
+def measured(contrasts: Mapping[str, Estimate]) -> list[Estimate]:
     """Return the estimates of the differences whose runs are not missing."""
-    return [estimate for _, estimate in contrasts if estimate.finished]
+    return [estimate for estimate in contrasts.values() if estimate.finished]
 
 
 def scope(claim: Claim, evidence: Evidence) -> str:
@@ -242,9 +228,9 @@ def _selected(claim: Claim, evidence: Evidence) -> dict[str, Estimate]:
     return evidence.gains(claim, names)
 
 
-def contrasts(claim: Claim, evidence: Evidence) -> list[Contrast]:
-    """Return the differences that decide a claim, as many as the claim mentions. Empty if the study
-    plans no runs for it."""
+def contrasts(claim: Claim, evidence: Evidence) -> dict[str, Estimate]:
+    """Return the differences of mean gains that decide a claim, by name, as many as the claim
+    mentions; NaN if runs for one are missing. Empty if the study plans no runs for it."""
     gains, missing = _selected(claim, evidence), evidence.draws.nothing(NOTHING)
     singles = evidence.singles(claim).items()
     others = {name: one for name, one in singles if name not in (*claim.named, *claim.aside)}
@@ -261,26 +247,21 @@ def contrasts(claim: Claim, evidence: Evidence) -> list[Contrast]:
         case "best":
             best = max(present, key=lambda name: present[name].value) if enough else "the best"
             rivals = {best: present.get(best, missing)}
-    listed = []
+    listed = {}
     for name, gain in gains.items():
         if claim.against == "plain":
             twin = clean_variants(evidence.recipes, claim.group)[name]
             rivals = evidence.gains(claim, {twin: twin})
         elif claim.against == "none":
-            listed.append(Contrast(name, gain))
-        listed += [Contrast(f"{name} less {other}", gain - rivals[other]) for other in rivals]
-    if claim.holds == "on average" and len(listed) > 1:
-        return [_averaged(claim, listed)]
-    return listed
-
-
-def _averaged(claim: Claim, listed: Sequence[Contrast]) -> Contrast:
-    """Return the mean of the differences. All are needed if the claim names its recipes, at least
-    two if it is about a group."""
+            listed[name] = gain
+        listed |= {f"{name} less {other}": gain - rivals[other] for other in rivals}
+    if claim.holds != "on average" or len(listed) < 2:
+        return listed
+    # All differences are needed if the claim names its recipes, some if it is about a group.
     finished = measured(listed)
-    enough = len(finished) >= (len(listed) if claim.named else _LEAST)
-    average = mean(finished if enough else [estimate for _, estimate in listed])
-    return Contrast(f"mean of {len(finished)} of {len(listed)}", average)
+    sufficient = len(finished) >= (len(listed) if claim.named else _LEAST)
+    average = mean(finished if sufficient else list(listed.values()))
+    return {f"mean of {len(finished)} of {len(listed)}": average}
 
 
 def evidence_of(study: Study, draws: Gains, development: pd.DataFrame) -> Evidence:
@@ -314,31 +295,23 @@ def rule_of(claim: Claim, differences: int) -> Rule:
     return Rule(needed, 1 - LEVEL / (differences - needed + 1), 1 - LEVEL / needed)
 
 
-def _side(estimate: Estimate, level: float) -> int:
-    """Return 1 if the interval lies above 0, -1 if below, 0 if it contains 0 or does not exist."""
-    half = half_width(estimate.parts, level)
-    return int(np.sign(estimate.value)) if abs(estimate.value) > half + ROUNDING else 0
+def _clear(estimates: Sequence[Estimate], level: float, side: int) -> int:
+    """Count the estimates whose interval at a level lies above 0 (side 1) or below (side -1)."""
+    return sum(
+        side * estimate.value > half_width(estimate.parts, level) + ROUNDING
+        for estimate in estimates
+    )
 
 
-def _counts(claim: Claim, listed: Sequence[Contrast]) -> tuple[int, int]:
-    """Count the differences whose interval lies on the claimed side of 0, and those on the other
-    side, each at its level."""
-    if not listed:
-        return 0, 0
-    rule, estimates = rule_of(claim, len(listed)), measured(listed)
-    agreeing = sum(_side(estimate, rule.support) == claim.side for estimate in estimates)
-    return agreeing, sum(_side(one, rule.contradict) == -claim.side for one in estimates)
-
-
-def verdict(claim: Claim, listed: Sequence[Contrast], evidence: Evidence) -> tuple[str, str]:
+def verdict(claim: Claim, listed: Mapping[str, Estimate], evidence: Evidence) -> tuple[str, str]:
     """Return the verdict by the module's rule and, if undecided or not measured, the reason."""
     estimates = measured(listed)
     if not estimates:
         return NOT_MEASURED, _lacking(claim, evidence)
-    needed, (agreeing, opposed) = rule_of(claim, len(listed)).needed, _counts(claim, listed)
-    if agreeing >= needed:
+    needed, support, contradict = rule_of(claim, len(listed))
+    if _clear(estimates, support, claim.side) >= needed:
         return SUPPORTED, ""
-    if opposed >= len(listed) - needed + 1:
+    if _clear(estimates, contradict, -claim.side) >= len(listed) - needed + 1:
         return CONTRADICTED, ""
     if any(estimate.count < 2 for estimate in estimates):
         return UNDECIDED, ONE_SEED
@@ -390,23 +363,13 @@ def joint_detectable_gain(
     shared = np.stack([gain.draws.sum(axis=1) for gain in estimates], axis=1)
     spread, item_part = shared.std(axis=0), np.array([gain.parts[1].variance for gain in estimates])
     scale = np.sqrt(item_part) / np.where(spread > 0, spread, 1)
-    means = (
-        means
-        + scale * (shared - shared.mean(axis=0))[generator.integers(len(shared), size=_STUDIES)]
-    )
+    drawn = generator.integers(len(shared), size=_STUDIES)
+    means = means + scale * (shared - shared.mean(axis=0))[drawn]
     variances = np.stack([seed_part, np.broadcast_to(item_part, seed_part.shape)], axis=-1)
     # A study distinguishes an estimate from 0 if the true gain exceeds the half-width minus the
     # random error.
     required = half_widths(variances, np.array([seeds - 1, MANY]), level) - means
     return float(max(0.0, np.quantile(np.sort(required, axis=1)[:, needed - 1], USUAL_POWER)))
-
-
-def _beside(estimate: Estimate, value: float) -> str:
-    """Describe where the 95 % interval lies relative to the claimed number; empty without one."""
-    low, high = estimate.interval
-    if np.isnan(value) or np.isnan(low):
-        return ""
-    return "below it" if high < value else "above it" if low > value else "holds it"
 
 
 def row(name: str, claim: Claim, evidence: Evidence) -> dict[str, Any]:
@@ -415,14 +378,17 @@ def row(name: str, claim: Claim, evidence: Evidence) -> dict[str, Any]:
     count, estimates = len(listed), measured(listed)
     outcome, reason = verdict(claim, listed, evidence)
     rule = rule_of(claim, count or 1)
-    right, wrong = _counts(claim, listed)
-    average = evidence.draws.mean(estimates)
-    estimate, low, high = average.numbers
+    levels = {claim.side: rule.support, -claim.side: rule.contradict}
+    above, below = (_clear(estimates, levels[side], side) for side in (1, -1))
+    estimate, low, high = evidence.draws.mean(estimates).numbers
     value = known(claim.published, AVERAGE, "gain").value
     if len(estimates) == 1 and rule.needed == 1:
         size = detectable_gain(estimates[0].parts, rule.support)
     else:
         size = joint_detectable_gain(estimates, rule.needed, rule.support)
+    beside = ""
+    if not np.isnan(value - low):
+        beside = "below it" if high < value else "above it" if low > value else "holds it"
     tested_value = estimates and not np.isnan(value)
     test = f"supported if the 95 % interval lies {claim.direction} 0"
     if claim.holds != "on average":
@@ -431,7 +397,6 @@ def row(name: str, claim: Claim, evidence: Evidence) -> dict[str, Any]:
             f"{100 * rule.support:.1f} %"
         )
     measure = f"mean {_MEASURES[claim.against]}" if count > 1 else _MEASURES[claim.against]
-    names = " ".join(label for label, _ in listed)
     less = f" less {' '.join(claim.less)}" if claim.less else ""
     return {
         "name": name,
@@ -441,16 +406,16 @@ def row(name: str, claim: Claim, evidence: Evidence) -> dict[str, Any]:
         "estimate": estimate,
         "low": low,
         "high": high,
-        "above": right if claim.side > 0 else wrong,
-        "below": wrong if claim.side > 0 else right,
-        "open": len(estimates) - right - wrong,
+        "above": above,
+        "below": below,
+        "open": len(estimates) - above - below,
         "missing": count - len(estimates),
         "published": value,
-        "beside": _beside(average, value),
+        "beside": beside,
         "detectable": size,
         "power": power_at(value, estimates[0].parts) if tested_value else NOTHING,
         "seeds": min((one.count for one in estimates), default=0),
-        "recipes": names if count <= len(XTREME) else f"{count} pairs",
+        "recipes": " ".join(listed) if count <= len(XTREME) else f"{count} pairs",
         "targets": " ".join(claim.targets_in(evidence.draws)) + less,
         "scope": scope(claim, evidence) if estimates else "",
         "measure": f"{WORDS[claim.group]}: {measure}" if claim.group in VARIANTS else measure,
@@ -481,7 +446,7 @@ def claim_parts(study: Study, draws: Gains, development: pd.DataFrame) -> pd.Dat
     evidence, rows = evidence_of(study, draws, development), []
     for name, claim in claims().items():
         listed = contrasts(claim, evidence)
-        for label, estimate in listed:
+        for label, estimate in listed.items():
             if estimate.finished:
                 level = rule_of(claim, len(listed)).support
                 ends = settled(np.array(student_interval(estimate.value, estimate.parts, level)))

@@ -6,8 +6,6 @@ A score that is not above its floors shows no transfer. names_masked is not a fl
 encoder with a clue removed: what retrieval loses there had come from names.
 """
 
-from collections.abc import Sequence
-
 import numpy as np
 import pandas as pd
 
@@ -22,16 +20,6 @@ _HIDDEN = "names_masked"
 _COLUMNS = ["task", "recipe", "control", "zero_shot", "english", "above", "low", "high", "seeds"]
 
 
-def _beside_baseline(frame: pd.DataFrame, controls: Sequence[str]) -> pd.DataFrame:
-    """Return the rows of the controls and of the baseline. A control without an encoder (phase
-    "control") is repeated for every seed."""
-    runs = frame[frame["recipe"].isin([BASELINE, *controls])]
-    without_encoder = runs[runs["phase"] == "control"]
-    seeds = sorted(runs.loc[runs["recipe"] == BASELINE, "seed"].unique())
-    repeated = [without_encoder.assign(seed=number, phase="target") for number in seeds]
-    return pd.concat([runs[runs["phase"] != "control"], *repeated])
-
-
 def control_table(study: Study, frame: pd.DataFrame, items: ItemScores = NO_ITEMS) -> pd.DataFrame:
     """Return one row per target and baseline or control, the baseline first: columns _COLUMNS.
     Empty if the study has no control.
@@ -40,7 +28,12 @@ def control_table(study: Study, frame: pd.DataFrame, items: ItemScores = NO_ITEM
     English. above: points by which the baseline's zero-shot score exceeds this one, paired by seed,
     language and (low, high: 95 %) test item.
     """
-    scores = target_scores(_beside_baseline(frame, study.controls))
+    runs = frame[frame["recipe"].isin([BASELINE, *study.controls])]
+    # A control without an encoder has one run, which is repeated for every seed of the baseline.
+    without_encoder = runs["phase"] == "control"
+    seeds = sorted(runs.loc[runs["recipe"] == BASELINE, "seed"].unique())
+    repeated = [runs[without_encoder].assign(seed=one, phase="target") for one in seeds]
+    scores = target_scores(pd.concat([runs[~without_encoder], *repeated]))
     draws = gain_draws(scores, items)
     # A target without controls shows nothing here.
     rows = []

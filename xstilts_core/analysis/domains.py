@@ -22,17 +22,19 @@ from collections.abc import Iterator, Sequence
 from itertools import product
 from typing import NamedTuple
 
-import numpy as np
 import pandas as pd
 
-from xstilts_core.analysis.gain_array import Estimate, Gains, answer_table, mean
+from xstilts_core.analysis.gain_array import Estimate, Gains, mean
 from xstilts_core.analysis.recipes import transfers
 from xstilts_core.analysis.scores import AVERAGE
 from xstilts_core.study import Study
+from xstilts_core.study.recipe import Recipe
 from xstilts_core.tasks import GENERAL, TASKS, VERSIONS, original
 
 LESS_GENERAL, LESS_OTHER = "less general", "less another domain"
 OWN = "own domain"
+_CONTRASTS = ["comparison", "group", "task", "difference", "low", "high"]
+_CONTRASTS += ["recipes", "missing", "seeds"]
 
 
 class _Comparison(NamedTuple):
@@ -84,18 +86,19 @@ def general_recipes(study: Study) -> list[str]:
 def _rivals(study: Study, name: str, task: str, among: Sequence[str]) -> list[str]:
     """Return the recipes in `among` that a recipe is compared with on a target: the same recipe in
     another domain, or all of them if its tasks have no versions."""
-    # Each recipe with the versions of general tasks replaced by those.
-    general = {
-        other: study.recipes[other].model_copy(
-            update={"intermediate": list(map(original, study.recipes[other].intermediate))}
-        )
-        for other in (name, *among)
-    }
-    twins = not VERSIONS.keys().isdisjoint(study.recipes[name].intermediate)
+
+    def general(recipe: Recipe) -> Recipe:
+        """Replace the versions of general tasks by those."""
+        tasks = list(map(original, recipe.intermediate))
+        return recipe.model_copy(update={"intermediate": tasks})
+
+    recipe = study.recipes[name]
+    twins = not VERSIONS.keys().isdisjoint(recipe.intermediate)
     return [
         other
         for other in among
-        if transfers(study, other, task) and (not twins or general[other] == general[name])
+        if transfers(study, other, task)
+        and (not twins or general(study.recipes[other]) == general(recipe))
     ]
 
 
@@ -104,8 +107,8 @@ def _comparisons(study: Study, draws: Gains) -> Iterator[_Comparison]:
     recipe."""
     domain_of, general = of_domains(study), general_recipes(study)
     order = list(dict.fromkeys([*domain_of.values(), GENERAL]))
-    groups = {task: _domain(study, task) for task in study.targets}
-    groups = {task: group if group in order else GENERAL for task, group in groups.items()}
+    domains = {task: _domain(study, task) for task in study.targets}
+    groups = {task: name if name in order else GENERAL for task, name in domains.items()}
     for task, name in product(sorted(groups, key=lambda one: order.index(groups[one])), domain_of):
         if not transfers(study, name, task):
             continue
@@ -126,18 +129,17 @@ def domain_cells(study: Study, draws: Gains) -> pd.DataFrame:
 
     Only this table has recipes of one domain on targets of another; no contrast includes them.
     """
-    pairs = list(_comparisons(study, draws))
-    changes = [pair.change for pair in pairs]
-    names = _Comparison._fields[:5]
-    table = answer_table(names, [pair[:5] for pair in pairs], changes, "difference")
-    table.insert(5, "gain", np.array([pair.gain.value for pair in pairs], dtype=float))
-    return table.drop(columns="resampled")
+    rows = [
+        (*one[:5], one.gain.value, *one.change.numbers, one.change.count)
+        for one in _comparisons(study, draws)
+    ]
+    columns = [*_Comparison._fields[:5], "gain", "difference", "low", "high", "seeds"]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def domain_contrasts(study: Study, draws: Gains) -> pd.DataFrame:
-    """Return the planned contrast first, then its parts, in points: columns comparison, group,
-    task, difference, low, high, recipes, missing and seeds. Contrasts without finished runs have no
-    row.
+    """Return the planned contrast first, then its parts, in points: columns _CONTRASTS. Contrasts
+    without finished runs have no row.
 
     comparison: LESS_GENERAL or LESS_OTHER. group: OWN (targets of the recipe's own domain, all
     domains), one domain, or GENERAL. task: AVERAGE over the targets of the group, or one of them.
@@ -163,10 +165,8 @@ def domain_contrasts(study: Study, draws: Gains) -> pd.DataFrame:
                 by_target[comparison, group, task] = means[task], on_task
         if means:
             answers[comparison, group, AVERAGE] = mean(list(means.values())), members
-    answers |= by_target
-    estimates = [estimate for estimate, _ in answers.values()]
-    table = answer_table(["comparison", "group", "task"], list(answers), estimates, "difference")
-    finished = [[one.change.finished for one in members] for _, members in answers.values()]
-    table.insert(6, "recipes", [sum(members) for members in finished])
-    table.insert(7, "missing", [members.count(False) for members in finished])
-    return table.drop(columns="resampled")
+    rows = []
+    for key, (change, members) in (answers | by_target).items():
+        count = sum(one.change.finished for one in members)
+        rows.append((*key, *change.numbers, count, len(members) - count, change.count))
+    return pd.DataFrame(rows, columns=_CONTRASTS)

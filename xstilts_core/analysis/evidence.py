@@ -9,11 +9,12 @@ from xstilts_core.analysis.abilities import performance, training_examples
 from xstilts_core.analysis.scaling import taken
 from xstilts_core.analysis.scores import chosen_languages, comparable, contenders, gains
 from xstilts_core.analysis.study_runs import finished
-from xstilts_core.errors import UsageError, unknown
+from xstilts_core.errors import UsageError
 from xstilts_core.results import SCORES
 from xstilts_core.study import Study
 from xstilts_core.study.spec import BASELINE, IntermediateSpec
 from xstilts_core.study.study_kinds import reference_folder
+from xstilts_core.study.wording import require_known
 from xstilts_core.tasks import FORMATS, TASKS
 
 _ONE_RUN = 1.0
@@ -64,9 +65,9 @@ def _measured(study: Study, languages: Sequence[str] | None) -> tuple[pd.DataFra
     else:
         scores = finished(study)
     table = gains(contenders(scores, study.controls)).rename(columns={"task": "target"})
-    for code in languages or ():
-        if len(table) and code not in (codes := set(table["language"])):
-            raise unknown("language of measured gains", code, codes, study.name)
+    if len(table):
+        codes = set(table["language"])
+        require_known("language of measured gains", languages or (), codes, study.name)
     chosen = table["language"].isin(chosen_languages(table["language"], languages))
     if languages is None:  # a target of one's own may be in English alone
         chosen |= table.groupby("target")["language"].transform("nunique") == 1

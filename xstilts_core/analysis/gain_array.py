@@ -24,13 +24,11 @@ import numpy as np
 import pandas as pd
 
 from xstilts_core.analysis.intervals import (
-    LEVELS,
     MANY,
     NOTHING,
     ONE_SEED,
     SEEDS,
     SEEDS_ITEMS,
-    Level,
     Part,
     half_width,
     student_interval,
@@ -42,13 +40,12 @@ from xstilts_core.analysis.scores import (
     LAST_DIGIT,
     baseline,
     chosen_languages,
+    fact,
     recipe_order,
     settled,
     target_scores,
     task_order,
 )
-from xstilts_core.errors import UsageError, unknown
-from xstilts_core.languages import LANGUAGES
 from xstilts_core.metrics import RAW
 from xstilts_core.study.spec import BASELINE
 
@@ -119,9 +116,8 @@ class Gains:
         """Whether test items can be resampled [rows]: every gain has the predictions of both
         runs."""
         complete = ~self.known
-        columns = {seed: column for column, seed in enumerate(self.seeds)}
         for row, seed in self.items:
-            complete[row, columns[seed]] = True
+            complete[row, self.seeds.index(seed)] = True
         return np.asarray(complete.all(axis=1))
 
     @cached_property
@@ -401,23 +397,21 @@ def gain_draws(
     frame: pd.DataFrame,
     items: ItemScores = NO_ITEMS,
     languages: Sequence[str] | None = None,
-    metric: str | None = None,
     targets: Sequence[str] = (),
 ) -> Gains:
     """Return the gains of tidy scores, with `item_scores` of the same study if predictions were
     stored.
 
     languages: those to average over; None selects all but English, that is zero-shot transfer.
-    metric: None selects each task's primary metric; item scores are of that metric and are ignored
-    for another one. targets: those of the study; all count in the average, even without a score.
+    targets: those of the study; all count in the average, even without a score.
     """
-    scores = target_scores(frame, metric)
+    scores = target_scores(frame)
     axes = axes_of(scores)
     return gain_array(
         axes,
         axes.array(scores, "value"),
         axes.array(scores, "n"),
-        items if metric is None else NO_ITEMS,
+        items,
         languages=chosen_languages(scores["language"], languages),
         targets=targets,
     )
@@ -427,23 +421,23 @@ def joined(parts: Mapping[int, Gains]) -> Gains:
     """Return the rows of several arrays in one, so that weights can span them. The recipe `r` of
     the array `k` is named "r k"."""
     seeds = tuple(sorted({seed for part in parts.values() for seed in part.seeds}))
-    labels, values = [], [np.zeros((0, len(seeds)))]
     items: dict[tuple[int, int], tuple[np.ndarray, np.ndarray]] = {}
+    tables: list[pd.DataFrame] = []
     for key, part in parts.items():
-        first = sum(map(len, values))
+        first = sum(map(len, tables))
         items |= {(first + row, seed): pair for (row, seed), pair in part.items.items()}
-        labels.append(part.labels.assign(recipe=part.labels["recipe"] + f" {key}"))
-        table = pd.DataFrame(part.values, columns=part.seeds)
-        values.append(table.reindex(columns=seeds).to_numpy())
-    rows = pd.concat(labels, ignore_index=True)
+        values = pd.DataFrame(part.values, columns=part.seeds).reindex(columns=seeds)
+        recipes = part.labels["recipe"] + f" {key}"
+        tables.append(part.labels.assign(recipe=recipes, n=part.n).join(values))
+    rows = pd.concat(tables, ignore_index=True)
     return Gains(
         recipes=tuple(rows["recipe"].unique()),
         tasks=tuple(task_order(rows["task"])),
         languages=frozenset().union(*(part.languages for part in parts.values())),
         seeds=seeds,
-        labels=rows,
-        values=np.concatenate(values),
-        n=np.concatenate([part.n for part in parts.values()]),
+        labels=rows[_KEY],
+        values=rows[list(seeds)].to_numpy(float),
+        n=rows["n"].to_numpy(),
         items=items,
     )
 
@@ -487,19 +481,12 @@ def gain_table(draws: Gains) -> pd.DataFrame:
     return table
 
 
-def gain_matrix(
-    frame: pd.DataFrame,
-    languages: Sequence[str] | None = None,
-    metric: str | None = None,
-    targets: Sequence[str] = (),
-) -> pd.DataFrame:
-    """Return mean gains in points: a row per recipe, columns for targets in XTREME's order and
-    `average`, which is NaN unless the recipe has every target.
-
-    The arguments are those of `gain_draws`. None selects all languages but English, that is
-    zero-shot transfer (Phang et al. 2020, section 3).
+def gain_matrix(frame: pd.DataFrame, targets: Sequence[str] = ()) -> pd.DataFrame:
+    """Return mean zero-shot gains in points (Phang et al. 2020, section 3): a row per recipe,
+    columns for targets in XTREME's order and `average`, which is NaN unless the recipe has every
+    target. targets: as in `gain_draws`.
     """
-    draws = gain_draws(frame, NO_ITEMS, languages, metric, targets)
+    draws = gain_draws(frame, targets=targets)
     table = gain_table(draws).pivot(index="recipe", columns="task", values="gain")
     columns = [*draws.tasks, AVERAGE]
     return table.reindex(index=draws.recipes, columns=columns).rename_axis(columns=None)
@@ -542,62 +529,42 @@ def by_language(draws: Gains, rows: Sequence[int] | None = None) -> pd.DataFrame
     estimates = [draws.of_rows([row]) for row in chosen]
     table = answer_table(_KEY, keys, estimates)
     table.insert(7, "n", draws.n[chosen])
-    facts = [LANGUAGES.get(code) for code in table["language"]]
     for trait in ("script", "resource_level", "word_order"):
-        table[trait] = [getattr(fact, trait, "unknown") for fact in facts]
+        table[trait] = [fact(code, trait) for code in table["language"]]
     return table
 
 
-def hierarchical_gains(
-    draws: Gains, levels: Collection[Level] = ("seeds", "items")
-) -> pd.DataFrame:
-    """Return mean gains and their 95 % intervals over the given levels, in points: one row per
+def hierarchical_gains(draws: Gains) -> pd.DataFrame:
+    """Return mean gains and their 95 % intervals if languages are drawn too, in points: one row per
     recipe and target, columns _OVER_LEVELS.
 
     resampled: the levels drawn; reason: why an interval is missing. intervals.py has the method,
     formulas and sources.
     """
-    for level in levels:
-        if level not in LEVELS:
-            raise unknown("level", level, LEVELS)
-    if "seeds" not in levels:
-        raise UsageError(
-            f"levels {', '.join(levels)} lack seeds: the interval of a gain would hold "
-            "for these runs alone; add 'seeds'"
-        )
     rows = []
     for recipe, task in draws.cells:
         cell = draws.rows(recipe, task)
         if not cell or task not in draws.tasks:
             continue
-        parts, scope, reason = _drawn_parts(draws, cell, levels)
+        seeds = np.flatnonzero(draws.known[cell].any(axis=0))
+        values = draws.values[cell][:, seeds].T
+        parts: list[Part] = []
+        scope, reason = "", ""
+        if len(seeds) < 2:
+            reason = ONE_SEED
+        elif len(cell) < 2:
+            reason = "no interval: one language"
+        elif np.isnan(values).any():
+            reason = "no interval: a language lacks a seed"
+        else:
+            items, scope = None, "seeds and languages"
+            if draws.itemwise[cell].all():
+                names = [draws.seeds[seed] for seed in seeds]
+                changes = [[np.subtract(*draws.items[row, name]) for name in names] for row in cell]
+                items = np.array(changes).T
+                scope += " and items"
+            parts = variance_parts(values, items)
         value = draws.of_rows(cell).value
         interval = settled(np.array(student_interval(value, parts)))
-        counts = int(draws.known[cell].any(axis=0).sum()), len(cell)
-        rows.append((recipe, task, value, *interval, *counts, scope, reason))
+        rows.append((recipe, task, value, *interval, len(seeds), len(cell), scope, reason))
     return pd.DataFrame(rows, columns=_OVER_LEVELS)
-
-
-def _drawn_parts(
-    draws: Gains, rows: Sequence[int], levels: Collection[Level]
-) -> tuple[list[Part], str, str]:
-    """Return the variance parts of a mean over rows, what they cover, and why there are none."""
-    columns, items = np.flatnonzero(draws.known[rows].any(axis=0)), None
-    values = draws.values[rows][:, columns].T
-    complete, reason = np.isfinite(values).all(), ""
-    if len(columns) < 2:
-        reason = ONE_SEED
-    elif "languages" in levels and len(rows) < 2:
-        reason = "no interval: one language"
-    elif "languages" in levels and not complete:
-        reason = "no interval: a language lacks a seed"
-    if reason:
-        return [], "", reason
-    if not complete:
-        values = np.nanmean(values, axis=1, keepdims=True)
-    elif "items" in levels and draws.itemwise[rows].all():
-        seeds = [draws.seeds[column] for column in columns]
-        changes = [[np.subtract(*draws.items[row, seed]) for seed in seeds] for row in rows]
-        items = np.array(changes).T
-    drawn = [name for name in LEVELS if name in levels and (name != "items" or items is not None)]
-    return variance_parts(values, items, levels), " and ".join(drawn), ""

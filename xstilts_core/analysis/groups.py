@@ -20,13 +20,11 @@ from xstilts_core.analysis.gain_array import Gains, mean
 from xstilts_core.analysis.intervals import NOTHING, detectable_gain, p_value
 from xstilts_core.analysis.mixed import (
     EFFECTS,
-    TRAITS,
     described,
-    fact,
     known_intervals,
     mixed_effects,
 )
-from xstilts_core.analysis.scores import ENGLISH
+from xstilts_core.analysis.scores import ENGLISH, TRAITS, fact
 from xstilts_core.analysis.significance import holm
 
 ALL = "all recipes"
@@ -89,21 +87,15 @@ def _holm_once(table: pd.DataFrame, codes: Sequence[str]) -> np.ndarray:
     """Return Holm's p over the rows of ALL, and separately over all others. A test that occurs in
     several rows counts once (a script with a single language, the two levels of a binary factor).
     """
-    sides = [
-        sorted((chosen, " ".join(code for code in codes if code not in chosen.split())))
-        for chosen in table["languages"]
-    ]
-    tests = (
-        pd.Series([" against ".join(pair) for pair in sides], table.index, dtype=object)
-        + " of "
-        + table["recipe"]
-    )
-    adjusted = np.full(len(table), NOTHING)
-    for family in (table["recipe"] == ALL, table["recipe"] != ALL):
-        unique = family & ~tests.duplicated()
-        p_holm = dict(zip(tests[unique], holm(table.loc[unique, "p"].to_numpy(float)), strict=True))
-        adjusted[family] = tests[family].map(p_holm)
-    return adjusted
+    tests = []
+    for name, chosen in zip(table["recipe"], table["languages"], strict=True):
+        others = " ".join(code for code in codes if code not in chosen.split())
+        tests.append((name, frozenset([chosen, others])))
+    unique = table.assign(test=tests).drop_duplicates("test").set_index("test")
+    families = unique.groupby(unique["recipe"] == ALL)["p"]
+    adjusted = families.transform(lambda p: holm(p.to_numpy(float)))
+    p_holm = dict(zip(adjusted.index, adjusted, strict=True))
+    return np.array([p_holm[test] for test in tests], dtype=float)
 
 
 def language_effects(table: pd.DataFrame, recipes: Mapping[str, Sequence[str]]) -> pd.DataFrame:
@@ -118,16 +110,9 @@ def language_effects(table: pd.DataFrame, recipes: Mapping[str, Sequence[str]]) 
     """
     rows = described(table[(table["language"] != ENGLISH) & table["gain"].notna()], recipes)
     seeds = rows["seed"].nunique()
-    rows = (
-        rows.groupby(["task", "language", *GROUPS], as_index=False, sort=False)["gain"]
-        .mean()
-        .assign(recipe=ALL, seed=0)
-    )
-    models = [mixed_effects(rows, factor) for factor in GROUPS] if len(rows) else []
-    effects = (
-        pd.concat([model for model in models if len(model)], ignore_index=True)
-        if models
-        else pd.DataFrame(columns=EFFECTS)
-    )
+    cells = rows.groupby(["task", "language", *GROUPS], as_index=False, sort=False)["gain"]
+    means = cells.mean().assign(recipe=ALL, seed=0)
+    models = [mixed_effects(means, factor) for factor in GROUPS if len(means)]
+    effects = pd.concat(models, ignore_index=True) if models else pd.DataFrame(columns=EFFECTS)
     effects = known_intervals(effects, seeds)
     return effects.assign(p_holm=holm(effects["p"].to_numpy(float)))

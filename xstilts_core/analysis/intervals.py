@@ -35,16 +35,13 @@ decide. The observed gain is never used as d: such "observed power" only restate
 (Hoenig and Heisey 2001).
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import combinations
 from typing import Literal
 
 import numpy as np
 from scipy.special import nctdtr, stdtrit
 
-Level = Literal["seeds", "languages", "items"]
-LEVELS: tuple[Level, ...] = ("seeds", "languages", "items")
 SEEDS_ITEMS, SEEDS = "seeds and items", "seeds"
 ONE_SEED = "no interval: one seed"
 NOTHING = float("nan")
@@ -63,7 +60,7 @@ class Part:
     """A level's share of the variance of a mean, in squared points, and the degrees of freedom of
     its estimate."""
 
-    level: Level
+    level: Literal["seeds", "languages", "items"]
     variance: float
     freedom: float
 
@@ -114,35 +111,21 @@ def _mean_square(values: np.ndarray, over: Sequence[int]) -> np.ndarray:
     return variance
 
 
-def variance_parts(
-    values: np.ndarray, draws: np.ndarray | None, levels: Collection[Level]
-) -> list[Part]:
-    """Return the parts of the variance of the mean of `values` [seeds, languages].
-
-    draws: the same values on resampled items, [draws, seeds, languages]. Fixed levels are averaged
-    over first. A level with a single unit gives NaN, because its variance is unknown.
-    """
-    axes = [axis for axis, level in ((-2, "seeds"), (-1, "languages")) if level in levels]
-    for axis in {-2, -1}.difference(axes):
-        values = values.mean(axis=axis, keepdims=True)
-        draws = None if draws is None else draws.mean(axis=axis, keepdims=True)
-    if any(values.shape[axis] < 2 for axis in axes):
-        return [Part("seeds", NOTHING, MANY)]
-    both = float(_mean_square(values, axes)) if len(axes) > 1 else 0.0
-    parts = []
-    for axis in axes:
-        variance, level = float(_mean_square(values, [axis])), LEVELS[axis + 2]
-        variance = max(0.0, variance - both) if level == "languages" else variance
-        parts.append(Part(level, variance, values.shape[axis] - 1))
-    if draws is not None and "items" in levels:
+def variance_parts(values: np.ndarray, draws: np.ndarray | None = None) -> list[Part]:
+    """Return the parts of the variance of the mean of `values` [seeds, languages], both drawn, and
+    of items if there are `draws`: the same values on resampled items, [draws, seeds, languages]."""
+    seeds, languages, both = (float(_mean_square(values, axes)) for axes in ([-2], [-1], [-2, -1]))
+    parts = [
+        Part("seeds", seeds, values.shape[0] - 1),
+        Part("languages", max(0.0, languages - both), values.shape[1] - 1),
+    ]
+    if draws is not None:
         rest = draws - draws.mean(axis=0)
-        variance = sum(
-            (-1) ** size
-            * float((_mean_square(rest, group) if group else rest.mean(axis=(-2, -1)) ** 2).mean())
-            for size in range(len(axes) + 1)
-            for group in combinations(axes, size)
+        seeds, languages, both = (
+            float(_mean_square(rest, axes).mean()) for axes in ([-2], [-1], [-2, -1])
         )
-        parts.append(Part("items", max(0.0, variance), MANY))
+        items = float((rest.mean(axis=(-2, -1)) ** 2).mean()) - seeds - languages + both
+        parts.append(Part("items", max(0.0, items), MANY))
     return parts
 
 
@@ -167,17 +150,15 @@ def _bisected(too_low: Callable[[float], bool], low: float, high: float) -> floa
     return high
 
 
-def detectable_gain(
-    parts: Sequence[Part], level: float = 0.95, power: float = USUAL_POWER
-) -> float:
-    """Return the true gain in points that is detected with that power; NaN without an interval."""
+def detectable_gain(parts: Sequence[Part], level: float = 0.95) -> float:
+    """Return the true gain in points that is detected with 80 % power; NaN without an interval."""
     half = half_width(parts, level)
     if not half > ROUNDING:
         return half
     high = 4 * half
-    while power_at(high, parts, level) < power:
+    while power_at(high, parts, level) < USUAL_POWER:
         high *= 2
-    return _bisected(lambda gain: power_at(gain, parts, level) < power, 0.0, high)
+    return _bisected(lambda gain: power_at(gain, parts, level) < USUAL_POWER, 0.0, high)
 
 
 def p_value(value: float, parts: Sequence[Part]) -> float:

@@ -102,19 +102,17 @@ def separable_sources(fixed: np.ndarray, levels: Sequence[np.ndarray]) -> list[i
     """
     basis = np.linalg.qr(fixed)[0]
     spans = [_without(basis, _indicator(codes)) for codes in levels]
+    crossed = np.array([[((one.T @ other) ** 2).sum() for other in spans] for one in spans])
+    norms = np.array([(span**2).sum() for span in spans])
+    # The first row and column are those of the noise.
+    products = np.block([[len(fixed) - basis.shape[1], norms], [norms[:, None], crossed]])
+    scale = np.sqrt(np.diag(products))
     sources: list[int] = []
-    for index in range(len(spans)):
-        candidates = [*sources, index]
-        crossed = np.array(
-            [[((spans[i].T @ spans[j]) ** 2).sum() for j in candidates] for i in candidates]
-        )
-        norms = np.array([(spans[i] ** 2).sum() for i in candidates])
-        products = np.block(
-            [[np.array([[len(fixed) - basis.shape[1]]]), norms[None]], [norms[:, None], crossed]]
-        ).astype(float)
-        scale = np.sqrt(np.diag(products))
-        if (scale > 0).all() and np.linalg.eigvalsh(products / np.outer(scale, scale))[0] > 1e-9:
-            sources = candidates
+    for index in np.flatnonzero(scale[1:] > 0).tolist():
+        chosen = [0, *(source + 1 for source in [*sources, index])]
+        scaled = products[np.ix_(chosen, chosen)] / np.outer(scale[chosen], scale[chosen])
+        if np.linalg.eigvalsh(scaled)[0] > 1e-9:
+            sources.append(index)
     return sources
 
 

@@ -22,24 +22,16 @@ from scipy.special import chdtri, stdtr, stdtrit
 
 from xstilts_core.analysis.intervals import NOTHING, ONE_SEED
 from xstilts_core.analysis.likelihood import fit, separable_sources
-from xstilts_core.analysis.scores import settled
-from xstilts_core.errors import unknown
-from xstilts_core.languages import LANGUAGES
+from xstilts_core.analysis.scores import TRAITS, fact, settled
+from xstilts_core.study.wording import require_known
 from xstilts_core.tasks import task
 
-TRAITS = ("script", "family", "word_order", "resource_level")
 _UNITS = {"kind": "recipe", **dict.fromkeys(TRAITS, "language")}
 _RANDOM = ("task", "language", "seed", "recipe")
 EFFECTS = ["effect", "level", "reference", "estimate", "low", "high", "p", "units", "reason"]
 _SHARES = ["source", "variance", "low", "high", "share", "levels", "reason"]
 CELL, RESIDUAL = "recipe x task", "residual"
 NO_VARIANCE = "no variance found"
-
-
-def fact(code: str, factor: str) -> str:
-    """Return a property of a language: "language" is its code, "family" lacks the branch."""
-    row = LANGUAGES[code]
-    return code if factor == "language" else str(getattr(row, factor)).split(":")[0]
 
 
 def described(table: pd.DataFrame, recipes: Mapping[str, Sequence[str]]) -> pd.DataFrame:
@@ -73,8 +65,7 @@ def mixed_effects(table: pd.DataFrame, factor: str, reference: str = "") -> pd.D
     or languages between which the factor varies. A factor that this table cannot tell has a row of
     NaN and the reason. The module docstring has the model and its sources.
     """
-    if factor not in _UNITS:
-        raise unknown("factor", factor, _UNITS)
+    require_known("factor", [factor], _UNITS)
     unit = _UNITS[factor]
     names = sorted(table[factor].value_counts().index, key=lambda name: name != reference)
     units, width = table[unit].nunique(), len(names) - 1
@@ -91,16 +82,13 @@ def mixed_effects(table: pd.DataFrame, factor: str, reference: str = "") -> pd.D
     fixed = np.column_stack([np.ones(len(table)), *(table[factor] == name for name in names[1:])])
     sources = [_levels(table, name) for name in _RANDOM if table[name].nunique() > 1]
     estimates, covariance, _ = fit(table["gain"].to_numpy(float), fixed, sources)
-    rows = []
-    for index, level in enumerate(names[1:], start=1):
-        value, error = float(settled(estimates[index])), float(np.sqrt(covariance[index, index]))
-        half, p, reason = NOTHING, NOTHING, f"no interval: {NO_VARIANCE}"
-        if error:
-            half = float(stdtrit(freedom, 0.975)) * error
-            p, reason = float(2 * stdtr(freedom, -abs(value) / error)), ""
-        ends = settled(np.array([value - half, value + half]))
-        rows.append((factor, level, names[0], value, *ends, p, units, reason))
-    return pd.DataFrame(rows, columns=EFFECTS)
+    values, errors = settled(estimates[1:]), np.sqrt(np.diag(covariance)[1:])
+    reasons = np.where(errors > 0, "", f"no interval: {NO_VARIANCE}")
+    errors = np.where(errors > 0, errors, NOTHING)
+    half, p = stdtrit(freedom, 0.975) * errors, 2 * stdtr(freedom, -abs(values) / errors)
+    low, high = settled(values - half), settled(values + half)
+    columns = [factor, names[1:], names[0], values, low, high, p, units, reasons]
+    return pd.DataFrame(dict(zip(EFFECTS, columns, strict=True)))
 
 
 def known_intervals(effects: pd.DataFrame, seeds: int) -> pd.DataFrame:

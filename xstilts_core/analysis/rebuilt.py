@@ -15,7 +15,7 @@ import pandas as pd
 
 from xstilts_core.analysis.gain_array import Estimate, Gains, gain_draws, gain_table
 from xstilts_core.analysis.items import ItemScores
-from xstilts_core.analysis.published import SECOND_HAND, Published, known
+from xstilts_core.analysis.published import SECOND_HAND, known
 from xstilts_core.analysis.recipes import VARIANTS, WORDS, plain, variants
 from xstilts_core.analysis.scores import (
     AVERAGE,
@@ -150,20 +150,17 @@ def _gains_table(study: Study, draws: Gains, scores: pd.DataFrame) -> pd.DataFra
         for paper in numbers
     ]
     table["difference"] = [
-        UNCONFIRMED if paper.second_hand else _gap(average, paper, draws)
+        UNCONFIRMED
+        if paper.second_hand or np.isnan(paper.value)
+        else _ranged(average, paper.value)
+        if set(draws.tasks) == set(XTREME)
+        else _PART
         for average, paper in zip(averages, numbers, strict=True)
     ]
     base = baseline(scores, targets=draws.tasks).iloc[0]
     first = [*(number(base[name]) for name in (*draws.tasks, AVERAGE)), UNCONFIRMED, UNCONFIRMED]
     rows = pd.DataFrame([first], columns=table.columns, index=[f"{BASELINE} (score)"])
     return pd.concat([rows, table]).rename_axis("recipe").reset_index()
-
-
-def _gap(average: Estimate, paper: Published, draws: Gains) -> str:
-    """Format the difference of an average gain from the published one."""
-    if np.isnan(paper.value):
-        return UNCONFIRMED
-    return _ranged(average, paper.value) if set(draws.tasks) == set(XTREME) else _PART
 
 
 def _benchmark_table(

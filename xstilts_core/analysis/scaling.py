@@ -55,11 +55,8 @@ def training_size(name: str, source: str) -> float:
     subtasks = TASKS[name].parts or (name,)
     if source == "mini":
         return float(sum(SIZES[subtask]["train"] for subtask in subtasks))
-    return (
-        float(sum(TASKS[subtask].sizes.get("train", NOTHING) for subtask in subtasks))
-        if source == "hub"
-        else NOTHING
-    )
+    sizes = [TASKS[subtask].sizes.get("train", NOTHING) for subtask in subtasks]
+    return float(sum(sizes)) if source == "hub" else NOTHING
 
 
 def taken(name: str, most: int, source: str) -> float:
@@ -102,17 +99,15 @@ def _at_size(draws: Gains, recipes: Sequence[str], series: str, size: float) -> 
 def by_intermediate_size(study: Study, draws: Gains) -> list[Point]:
     """Return gains of the single-task recipes against their training examples: a series per task
     that has at least two sizes."""
-    sizes = {
-        name: size
-        for name, size in recipe_sizes(study).items()
-        if len(size[0]) == 1 and np.isfinite(size[1])
-    }
-    tasks = [size[0][0] for size in sizes.values()]
-    ordered = sorted((size, name) for name, size in sizes.items() if tasks.count(size[0][0]) > 1)
+    by_task: dict[str, list[tuple[float, str]]] = {}
+    for recipe, (tasks, size) in recipe_sizes(study).items():
+        if len(tasks) == 1 and np.isfinite(size):
+            by_task.setdefault(tasks[0], []).append((size, recipe))
     return [
         point
-        for (names, size), recipe in ordered
-        for point in _at_size(draws, [recipe], names[0], size)
+        for task, recipes in sorted(by_task.items())
+        for size, recipe in (sorted(recipes) if len(recipes) > 1 else ())
+        for point in _at_size(draws, [recipe], task, size)
     ]
 
 
@@ -204,15 +199,15 @@ def fits(points: Sequence[Point]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=_FITS)
 
 
-def curves(points: Sequence[Point], count: int = 25) -> pd.DataFrame:
-    """Return the fitted lines at `count` sizes from the smallest to the largest, with the line's
+def curves(points: Sequence[Point]) -> pd.DataFrame:
+    """Return the fitted lines at 25 sizes from the smallest to the largest, with the line's
     95 % interval at each size: columns series, task, size, gain, low and high."""
     keys, gains = [], []
     for curve, sizes in _curves(points):
         if len(set(sizes)) < LEAST:
             continue
         weights, middle = coefficients(sizes, 1), np.log2(sizes).mean()
-        for size in np.geomspace(sizes.min(), sizes.max(), count):
+        for size in np.geomspace(sizes.min(), sizes.max(), 25):
             keys.append((*curve[0][:2], size))
             factors = weights[0] + (np.log2(size) - middle) * weights[1]
             gains.append(combined([point.gain for point in curve], factors))

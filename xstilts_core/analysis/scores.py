@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 
 from xstilts_core.errors import UsageError, unknown
-from xstilts_core.languages import language
+from xstilts_core.languages import LANGUAGES, language
 from xstilts_core.results import COLUMNS
 from xstilts_core.study.spec import BASELINE
 from xstilts_core.tasks import INTERMEDIATE_NAMES, TARGET_NAMES, task
@@ -28,6 +28,7 @@ from xstilts_core.tasks import INTERMEDIATE_NAMES, TARGET_NAMES, task
 AVERAGE = "average"
 ENGLISH = "en"
 PHASES = ("target", "retrieval")
+TRAITS = ("script", "family", "word_order", "resource_level")
 _SCORING = (*PHASES, "control", "probing")
 _CELL = ["task", "language"]
 _PAIR = [*_CELL, "seed", "metric"]
@@ -85,6 +86,14 @@ def chosen_languages(codes: Iterable[str], languages: Sequence[str] | None) -> l
             f"languages is the string {languages!r}: pass a list of codes, such as ['{languages}']"
         )
     return [language(code, "languages").code for code in languages]
+
+
+def fact(code: str, name: str) -> str:
+    """Return one of TRAITS of a language, or with the name "language" its code; "unknown" for a
+    code that is not in the table of languages. A family is returned without its branch."""
+    if name == "language":
+        return code
+    return str(getattr(LANGUAGES.get(code), name, "unknown")).split(":")[0]
 
 
 def contenders(frame: pd.DataFrame, controls: Sequence[str]) -> pd.DataFrame:
@@ -171,14 +180,14 @@ def target_scores(frame: pd.DataFrame, metric: str | None = None) -> pd.DataFram
     return scores.assign(value=scores["value"].astype(float)).reset_index(drop=True)
 
 
-def gains(frame: pd.DataFrame, metric: str | None = None) -> pd.DataFrame:
+def gains(frame: pd.DataFrame) -> pd.DataFrame:
     """Return one row per recipe (except the baseline), task, language and seed: columns recipe task
     language seed metric value baseline gain n.
 
     gain is NaN if the baseline of that task, language and seed is missing. The module docstring has
     the formula.
     """
-    scores = target_scores(frame, metric)
+    scores = target_scores(frame)
     base = scores[scores["recipe"] == BASELINE].rename(columns={"value": "baseline"})
     table = scores[scores["recipe"] != BASELINE].merge(
         base[[*_PAIR, "baseline"]], on=_PAIR, how="left", validate="many_to_one"

@@ -37,7 +37,8 @@ LEARNING = ["recipe", "seed", "task", "metric", "score", "reference"]
 LEARNING += ["answer", "low", "high", "items", "learnt", "attempts"]
 
 _RUN_COLUMNS = ["phase", "run", "recipe", "seed", "stage", "state", "reason"]
-_RUN_COLUMNS += ["seconds", "device", "commit", "dirty"]
+_NOT_MADE = {"seconds": float("nan"), "device": "", "commit": "", "dirty": False}
+_RUN_COLUMNS += _NOT_MADE
 
 
 def _finished_results(study: Study) -> list[tuple[Spec, Result]]:
@@ -83,19 +84,11 @@ def runs(study: Study) -> pd.DataFrame:
     """
     rows = []
     for run in results.states(study.specs):
-        spec = run.spec
-        provenance = results.read(spec.folder / RESULT).provenance if run.state == "done" else {}
-        key = spec.phase, *_key(study, spec).values(), run.state, run.reason
-        rows.append(
-            (
-                *key,
-                provenance.get("seconds", float("nan")),
-                provenance.get("device", ""),
-                provenance.get("commit", "")[:12],
-                bool(provenance.get("dirty", False)),
-            )
-        )
-    return pd.DataFrame(rows, columns=_RUN_COLUMNS)
+        made = results.read(run.spec.folder / RESULT).provenance if run.state == "done" else {}
+        key = {"phase": run.spec.phase, **_key(study, run.spec)}
+        rows.append(_NOT_MADE | made | key | {"state": run.state, "reason": run.reason})
+    table = pd.DataFrame(rows, columns=_RUN_COLUMNS)
+    return table.assign(commit=table["commit"].str[:12])
 
 
 def _key(study: Study, spec: Spec) -> dict[str, Any]:
@@ -233,8 +226,8 @@ def machines(study: Study) -> pd.DataFrame:
     if not rows:
         return pd.DataFrame(columns=["runs", "commit", "dirty", "device"])
     table = pd.DataFrame(rows).fillna("")
-    combinations = table.groupby(list(table.columns), sort=False).size()
-    return combinations.rename("runs").reset_index()[["runs", *table.columns]]
+    combinations = table.groupby(list(table), sort=False).size().reset_index(name="runs")
+    return combinations[["runs", *table]]
 
 
 def precisions(study: Study) -> dict[str, list[str]]:
@@ -273,14 +266,11 @@ def learning(study: Study) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=LEARNING)
 
 
-def dagger(unlearnt: Collection[str], *tables: pd.DataFrame) -> list[pd.DataFrame]:
-    """Return the tables with a dagger after every recipe that did not learn its tasks."""
+def dagger(unlearnt: Collection[str], table: pd.DataFrame) -> pd.DataFrame:
+    """Return the table with a dagger after every recipe that did not learn its tasks."""
     marks = {name: learnt.marked(name, unlearnt) for name in unlearnt}
-    recipe_columns = ("recipe", "chosen", "oracle")
-    return [
-        table.replace({name: marks for name in recipe_columns if name in table}) if marks else table
-        for table in tables
-    ]
+    columns = [name for name in ("recipe", "chosen", "oracle") if name in table]
+    return table.replace(dict.fromkeys(columns, marks)) if marks else table
 
 
 def training_log(study: Study) -> pd.DataFrame:

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from xstilts_core.analysis.gain_array import Estimate, Gains, answer_table, mean
+from xstilts_core.analysis.gain_array import Estimate, Gains, mean
 from xstilts_core.analysis.recipes import DATA, twin
 from xstilts_core.analysis.scores import AVERAGE, ENGLISH, in_order
 from xstilts_core.languages import LANGUAGES
@@ -26,6 +26,7 @@ _EFFECTS = ["intermediate", "condition", "recipe", "task", "gain", "low", "high"
 _EFFECTS += ["difference", "difference_low", "difference_high", "seeds"]
 _RELATIONS = ["intermediate", "language", "level", "recipe", "relation"]
 _RELATIONS += ["difference", "low", "high", "targets", "seeds"]
+_CONTRASTS = ["contrast", "difference", "low", "high", "recipes", "missing", "seeds"]
 _OWN, _OTHERS, _IN_ENGLISH = "the same language", "other languages", "English"
 _LEVELS = ("high", "mid", "low")
 
@@ -108,15 +109,14 @@ def data_effects(study: Study, draws: Gains) -> pd.DataFrame:
 
 def _contrast_table(contrasts: Mapping[str, Sequence[Estimate]]) -> pd.DataFrame:
     """Return one row per contrast that has parts, the mean of those whose runs are finished:
-    columns contrast, difference, low, high, recipes, missing and seeds."""
-    planned = {text: parts for text, parts in contrasts.items() if parts}
-    finished = [[part for part in parts if part.finished] for parts in planned.values()]
-    means = [mean(some or parts) for some, parts in zip(finished, planned.values(), strict=True)]
-    table = answer_table(["contrast"], [(text,) for text in planned], means, "difference")
-    table.insert(4, "recipes", np.array(list(map(len, finished)), dtype=int))
-    table.insert(5, "missing", np.array(list(map(len, planned.values())), dtype=int))
-    table["missing"] -= table["recipes"]
-    return table.drop(columns="resampled")
+    columns _CONTRASTS."""
+    rows = []
+    for text, parts in contrasts.items():
+        finished = [part for part in parts if part.finished]
+        if parts:
+            change, count = mean(finished or parts), len(finished)
+            rows.append((text, *change.numbers, count, len(parts) - count, change.count))
+    return pd.DataFrame(rows, columns=_CONTRASTS)
 
 
 def data_contrasts(study: Study, draws: Gains) -> pd.DataFrame:

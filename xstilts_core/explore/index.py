@@ -20,16 +20,15 @@ from xstilts_core.analysis.gain_array import (
     gain_table,
 )
 from xstilts_core.analysis.items import ItemScores
-from xstilts_core.analysis.scores import AVERAGE, ENGLISH, PHASES, target_scores
+from xstilts_core.analysis.scores import AVERAGE, ENGLISH, PHASES, TRAITS, fact, target_scores
 from xstilts_core.errors import UsageError, unknown
-from xstilts_core.languages import LANGUAGES
 from xstilts_core.study.spec import BASELINE
 from xstilts_core.tasks import TASKS
 
 PRIMARY = "each task's own"
 _ZERO_SHOT, EVERY, ALONE = "all but English", "all, English too", "English alone"
 SCOPES = (_ZERO_SHOT, EVERY, ALONE)
-FACTS = ("script", "family", "word_order", "resource_level")
+FACTS = TRAITS
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +44,6 @@ class Choice:
     word_order: str = ""
     resource_level: str = ""
     kind: str = ""
-
-
-def fact(code: str, name: str) -> str:
-    """Return one of FACTS for a language, or "unknown" for a code that is not in the table of
-    languages. A family is returned without its branch."""
-    language = LANGUAGES.get(code)
-    return str(getattr(language, name)).split(":")[0] if language else "unknown"
 
 
 def _chosen(languages: Sequence[str], choice: Choice) -> frozenset[str]:

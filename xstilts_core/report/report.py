@@ -105,7 +105,7 @@ class Report:
         is a column; a missing value is a dash."""
         if frame.empty:
             return
-        (marked,) = analysis.dagger(self.unlearnt, frame)
+        marked = analysis.dagger(self.unlearnt, frame)
         title = html.escape(f"{title[:1].upper()}{title[1:]}")
         file = f', <a href="{name}.csv">{name}.csv</a>' if name else ""
         summary = f"<summary>{title} ({counted(len(frame), 'row')}{file})</summary>"
