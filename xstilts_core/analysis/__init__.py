@@ -80,7 +80,7 @@ _NAMES = {
         "hierarchical_gains",
         "retrieval_measures",
     ],
-    "gain_tests": ["item_tests", "seed_tests"],
+    "gain_tests": ["item_tests", "seed_tests", "told_after_holm"],
     "groups": ["group_gains", "language_effects"],
     "mixed": ["described", "mixed_effects", "variance_shares"],
     "rebuilt": ["not_rebuilt", "paper_tables"],

@@ -151,8 +151,7 @@ def gain_exercise() -> Number:
         "gain",
         "The zero-shot gain of squad_v1 on TyDiQA, in points: the mean over seeds and languages.",
         lambda: mean(english=False),
-        "SQuAD and TyDiQA are two data sets of one format, so that an encoder learns from the "
-        "first what it needs for the second.",
+        "SQuAD and TyDiQA are two data sets of one format, so that an encoder learns from the first what it needs for the second.",
         "Recipe less baseline, for each seed and language; then the mean of all.",
         "points",
         0.06,
