@@ -228,7 +228,7 @@ def cut(text: str) -> str:
 def test_lesson_with_the_key(path, tmp_path, monkeypatch):
     """From a project of its own, without results, in a kernel as a pupil's: the key's answers are
     right, wrong ones get hints."""
-    for name in ("notebooks", "params"):
+    for name in ("notebooks", "params", "reference"):
         shutil.copytree(ROOT / name, tmp_path / name)
     shutil.copy(ROOT / "Snakefile", tmp_path)
     for study in (tmp_path / "params").glob("lesson_*.yaml"):

@@ -2,7 +2,8 @@
 best of several, and power.
 
 The scores were published by others (xstilts_core/study/published): RoBERTa Large, English
-intermediate tasks, English targets, up to three runs each. Nothing is trained. The statistics are
+intermediate tasks, English targets, up to three runs each. Zero-shot gains by seed are those of the
+embedded suite (reference/mini). Nothing is trained. The statistics are
 those of `analysis`. Simulations have fixed seeds, so that all pupils see the same numbers.
 """
 
@@ -17,10 +18,15 @@ from course.check import Check
 from course.exercise import Exercise, Number, Written
 from xstilts_core import analysis
 from xstilts_core.analysis import intervals
+from xstilts_core.results import SCORES
 from xstilts_core.study import Study
 from xstilts_core.study.spec import BASELINE
+from xstilts_core.study.study_kinds import reference_folder
 
 STUDY = "published"
+KEPT = "mini"
+# A recipe and a target on which several seeds are needed.
+_SLOW = "ccg", "udpos"
 LEVEL = 0.05
 # A gain in points that a sensible study might look for, and the number of simulated studies.
 _WISHED, _USUAL_SEEDS, STUDIES = 2.0, 3, 4_000
@@ -148,6 +154,32 @@ def detectable_table(seeds: Sequence[int], spreads: Sequence[float]) -> pd.DataF
     return pd.DataFrame({f"spread {spread:.1f}": {count: detectable(count, spread) for count in seeds} for spread in spreads})
 
 
+@lru_cache(maxsize=1)
+def by_seed() -> pd.DataFrame:
+    """Return the zero-shot gains of the embedded suite's kept runs in points, means over the
+    languages other than English: a row per recipe and target, a column per seed."""
+    kept = analysis.gains(analysis.target_scores(pd.read_csv(reference_folder(KEPT) / SCORES)))
+    zero_shot = kept[kept["language"] != "en"]
+    return zero_shot.pivot_table(index=["recipe", "task"], columns="seed", values="gain")
+
+
+def with_more_seeds(recipe: str, task: str) -> pd.DataFrame:
+    """Return gain, low and high (95 %, Student's t over seeds) of the first 2, 3 .. seeds (rows)."""
+    values = by_seed().loc[(recipe, task)].to_numpy()
+    rows = {}
+    for seeds in range(2, len(values) + 1):
+        gain = values[:seeds].mean()
+        rows[seeds] = gain, *intervals.student_interval(gain, _parts_of(values[:seeds]))
+    return pd.DataFrame.from_dict(rows, orient="index", columns=["gain", "low", "high"])
+
+
+def told_from(recipe: str, task: str) -> int:
+    """Return the number of seeds from which on the interval excludes 0."""
+    table = with_more_seeds(recipe, task)
+    open_rows = table[(table["low"] <= 0) & (table["high"] >= 0)]
+    return int(max(open_rows.index, default=1)) + 1
+
+
 def check() -> Check:
     """Return the exercises of the lesson."""
     return Check(
@@ -158,6 +190,7 @@ def check() -> Check:
             _holm_exercise(),
             _curse_exercise(),
             _power_exercise(),
+            _told_exercise(),
         ]
     )
 
@@ -317,4 +350,17 @@ def _power_exercise() -> Number:
         lambda: {
             "There the half-width of the interval is the gain itself: about half of such studies would miss it.": enough(half),
         },
+    )
+
+
+def _told_exercise() -> Number:
+    return Number(
+        "told_from",
+        "The number of seeds from which on the interval of ccg on udpos excludes 0.",
+        lambda: told_from(*_SLOW),
+        "Its spread over seeds is small, and still three seeds did not tell it. A gain that cannot be told yet is not a gain of 0.",
+        "Read down the first table: from which row on do low and high have the same sign?",
+        "seeds",
+        0.0,
+        lambda: {"That is the last row in which 0 is inside.": told_from(*_SLOW) - 1},
     )

@@ -35,3 +35,7 @@ best_of_ten = lesson.largest(10, lesson.usual_spread())
 enough_seeds = 2
 while lesson.detectable(enough_seeds, lesson.usual_spread()) > 2:
     enough_seeds += 1
+
+# %% told_from
+table = lesson.with_more_seeds("ccg", "udpos")
+told_from = max(table.index[(table["low"] <= 0) & (table["high"] >= 0)]) + 1
