@@ -20,7 +20,7 @@ from xstilts_core.study import Study
             "reference: explored\nseeds: [1]\n",
             "seeds and reference exclude each other: the kept runs define the study",
         ),
-        ("reference: explored\nreports: [30_transfr]\n", "unknown report notebook '30_transfr'"),
+        ("reference: mini\nreports: [30_transfr]\n", "unknown report notebook '30_transfr'"),
         ("reference: explored\npublished: pruksachatkun2020\n", "exclude each other"),
     ],
 )

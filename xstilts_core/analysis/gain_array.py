@@ -397,15 +397,17 @@ def gain_draws(
     frame: pd.DataFrame,
     items: ItemScores = NO_ITEMS,
     languages: Sequence[str] | None = None,
+    metric: str | None = None,
     targets: Sequence[str] = (),
 ) -> Gains:
     """Return the gains of tidy scores, with `item_scores` of the same study if predictions were
     stored.
 
     languages: those to average over; None selects all but English, that is zero-shot transfer.
-    targets: those of the study; all count in the average, even without a score.
+    metric: None selects each task's primary one, as `target_scores` does. targets: those of the
+    study; all count in the average, even without a score.
     """
-    scores = target_scores(frame)
+    scores = target_scores(frame, metric)
     axes = axes_of(scores)
     return gain_array(
         axes,

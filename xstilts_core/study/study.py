@@ -211,7 +211,9 @@ class Study(Checked):
         """Check that targets, probes, tasks with settings and reports are known and used."""
         where = self.where
         targets = [task(name, where("targets")) for name in self.targets]
-        require_known("target task", self.targets, TARGET_NAMES, where("targets"))
+        for target in targets:
+            if target.role != "target":
+                raise unknown("target task", target.name, TARGET_NAMES, where("targets"))
         require_known("probing task", self.probes, PROBING_NAMES, where("probes"))
         for key in ("targets", "probes"):
             for name in getattr(self, key):

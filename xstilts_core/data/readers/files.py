@@ -232,13 +232,18 @@ def layouts(content: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[Any, tup
 def _expanded(name: str, split: str, entry: Mapping[str, Any]) -> Iterator[Layout]:
     """Yield the layouts of an entry: one per folder and alternative. split: the release's name."""
     shared = {key: value for key, value in entry.items() if key not in ("splits", "below", "any")}
-    groups = {"all": LANGUAGES, "task": TASKS[name].languages, "added": TASKS[name].added}
     for folder in entry.get("below", ["."]):
         prefix = "" if folder == "." else f"{folder}/"
         for alternative in entry.get("any", [{}]):
             fields = {**shared, **alternative}
             if isinstance(group := fields.get("languages"), str):
-                fields["languages"] = list(groups[group])
+                fields["languages"] = list(
+                    LANGUAGES
+                    if group == "all"
+                    else TASKS[name].added
+                    if group == "added"
+                    else TASKS[name].languages
+                )
             layout = _LAYOUT.validate_python(fields)
             files = (prefix + path.replace("{split}", split) for path in layout.files)
             yield replace(layout, files=tuple(files))
