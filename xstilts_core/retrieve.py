@@ -144,7 +144,7 @@ def sweep(spec: RetrievalSpec, encoder: Encoder) -> Development:
     thresholds: dict[Measure, dict[str, float]] = {measure: {} for measure in scores}
     mining = entry.metric == "f1"
     if mining:
-        source.evaluated(entry.name, "dev", spec.languages)  # an error without any
+        source.evaluated(entry.name, "dev", spec.languages)  # raises without development data
     for code in source.languages(entry.name, "dev"):
         if spec.languages and code not in spec.languages:
             continue

@@ -294,7 +294,7 @@ def tables(kind: str) -> dict[str, dict[str, Any]]:
     study = SimpleNamespace(name="mine", reference="", published="", embedded=kind != "partial")
     study.encoder = "mini"
     return {
-        "transfer": {"table": transfer, "told": 1},
+        "transfer": {"table": transfer, "clear": 1},
         "retrieval_measures": {
             "table": _table(
                 kind,

@@ -41,9 +41,10 @@ def _adjusted(rows: Sequence[tuple[Any, ...]]) -> pd.DataFrame:
     return table.assign(p_holm=holm(p), p_bh=benjamini_hochberg(p))
 
 
-def told_after_holm(draws: Gains) -> int:
-    """Return how many zero-shot gains of a recipe on a target are told from 0 at 0.05 after Holm's
-    correction over all of them, over seeds and test items as their intervals are."""
+def clear_after_holm(draws: Gains) -> int:
+    """Count the zero-shot gains, of a recipe on a target each, that differ from 0 at 0.05 after
+    Holm's correction over all of them. The p-values belong to the gains' intervals: they cover
+    seeds and test items."""
     cells = [draws.gain(*key) for key in product(draws.recipes, draws.tasks)]
     with np.errstate(invalid="ignore"):  # an infinite quantile of a part without variance
         p = np.array([p_value(cell.value, cell.parts) for cell in cells])

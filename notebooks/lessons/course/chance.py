@@ -173,7 +173,7 @@ def with_more_seeds(recipe: str, task: str) -> pd.DataFrame:
     return pd.DataFrame.from_dict(rows, orient="index", columns=["gain", "low", "high"])
 
 
-def told_from(recipe: str, task: str) -> int:
+def seeds_to_tell(recipe: str, task: str) -> int:
     """Return the number of seeds from which on the interval excludes 0."""
     table = with_more_seeds(recipe, task)
     open_rows = table[(table["low"] <= 0) & (table["high"] >= 0)]
@@ -355,12 +355,12 @@ def _power_exercise() -> Number:
 
 def _told_exercise() -> Number:
     return Number(
-        "told_from",
+        "seeds_to_tell",
         "The number of seeds from which on the interval of ccg on udpos excludes 0.",
-        lambda: told_from(*_SLOW),
+        lambda: seeds_to_tell(*_SLOW),
         "Its spread over seeds is small, and still three seeds did not tell it. A gain that cannot be told yet is not a gain of 0.",
         "Read down the first table: from which row on do low and high have the same sign?",
         "seeds",
         0.0,
-        lambda: {"That is the last row in which 0 is inside.": told_from(*_SLOW) - 1},
+        lambda: {"That is the last row in which 0 is inside.": seeds_to_tell(*_SLOW) - 1},
     )

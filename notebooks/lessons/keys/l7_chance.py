@@ -36,6 +36,6 @@ enough_seeds = 2
 while lesson.detectable(enough_seeds, lesson.usual_spread()) > 2:
     enough_seeds += 1
 
-# %% told_from
+# %% seeds_to_tell
 table = lesson.with_more_seeds("ccg", "udpos")
-told_from = max(table.index[(table["low"] <= 0) & (table["high"] >= 0)]) + 1
+seeds_to_tell = max(table.index[(table["low"] <= 0) & (table["high"] >= 0)]) + 1
