@@ -135,7 +135,7 @@ def clock_of(folder, minutes, target="xnli"):
     return halving.Clock(target, str(folder), minutes)
 
 
-def test_nothing_more_begins_when_the_time_is_spent(tmp_path, monkeypatch):
+def test_nothing_more_begins_when_the_time_is_spent(tmp_path, monkeypatch, capsys):
     study, ranked = made(tmp_path), []
     monkeypatch.setattr(halving, "_run", lambda *_: False)
     halving.halve(study, clock_of(tmp_path, 10.0), 1, ranked.append)
@@ -144,6 +144,7 @@ def test_nothing_more_begins_when_the_time_is_spent(tmp_path, monkeypatch):
     monkeypatch.setattr(halving, "_run", lambda *_: pytest.fail("beyond the budget"))
     halving.halve(study, clock_of(tmp_path, 10.0), 1, ranked.append)
     assert not ranked
+    assert capsys.readouterr().out.count("a larger --budget goes on here") == 2
 
 
 def test_the_clock_ends_a_process_before_the_budget_does_and_remembers(tmp_path):

@@ -271,6 +271,10 @@ def halve(study: Study, clock: Clock, jobs: int, rank: Rank) -> None:
         )
         missing = any(run.state != "done" for run in results.states(part.specs))
         if missing and (clock.left <= 0 or not _run(part, jobs, clock, console)):
+            console.print(
+                "the budget is spent: runs under way are stopped; a larger --budget goes on here",
+                highlight=False,
+            )
             return
         ranked = [name for name in rank(study.part(seeds)) if name in chosen]
         chosen = ranked[: ceil(len(chosen) / 2)]
