@@ -68,7 +68,7 @@ SAID = {
         "**No curve yet.**",
     ),
     "target_size": (
-        "ccg on average over the targets: the largest size with a gain above 0 is 128 examples; from 512 on it cannot be told from 0 or is a loss. With 32 examples it lies below 0: a loss.",
+        "ccg on average over the targets: the largest size with a gain above 0 is 128 examples; from 512 on it cannot be told from 0 or is a loss. With 32 examples it lies below 0: a loss. The largest size with a gain above 0 on xnli: 8,000 examples after ccg.",
         "1 of 4 numbers rest on one seed",
         "There is one seed",
         "**No curve yet.**",
