@@ -335,7 +335,7 @@ def _judging_learners(spec: Tuning, learners: list[Learner]) -> list[Learner]:
     return learners[-1:] if spec.sequence else learners
 
 
-def judge(run: Run[Tuning], encoder: Encoder, learners: list[Learner]) -> list[Score]:
+def judge(run: Run[IntermediateSpec], encoder: Encoder, learners: list[Learner]) -> list[Score]:
     """Return scores on all English development examples of every task.
 
     Record in the run which of the tasks it is judged by were learnt, and print those that were not.
@@ -349,7 +349,7 @@ def judge(run: Run[Tuning], encoder: Encoder, learners: list[Learner]) -> list[S
     ]
     run.learnt = {verdict.task: verdict.content() for verdict in verdicts}
     if missed := [(run.spec.seed, verdict) for verdict in verdicts if not verdict.learnt]:
-        print(learnt.sentence(run.spec.recipe, len(learners), missed), flush=True)
+        print(learnt.sentence(run.spec, len(learners), missed), flush=True)
     return scores
 
 

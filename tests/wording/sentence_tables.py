@@ -389,6 +389,7 @@ def _not_learnt(kind: str) -> dict[str, Any]:
         "recipe": "multitask",
         "by_task": several if kind in ("full", "partial") else {"squad_v2": [(1, first)]},
         "listed": listed,
+        "others": (),
         "seeds": 2 if kind in ("full", "partial") else 1,
         "nothing": kind == "partial",
         "attempts": 1 if kind == "full" else 2,

@@ -13,7 +13,7 @@ from typing import Any
 from xstilts_core import results
 from xstilts_core.results import RESULT, Result
 from xstilts_core.study import Study
-from xstilts_core.study.spec import IntermediateSpec
+from xstilts_core.study.spec import ENGLISH, IntermediateSpec
 from xstilts_core.wording.text import sentences
 
 # Key of result.json's details; the value is task -> the fields of a Judgement and `learnt`.
@@ -80,7 +80,7 @@ def unlearnt(study: Study) -> dict[str, str]:
     for spec, judgement in missed(study):
         by_recipe.setdefault(spec.recipe, []).append((spec, judgement))
     return {
-        name: sentence(name, len(rows[0][0].tasks), [(spec.seed, row) for spec, row in rows])
+        name: sentence(rows[0][0], len(rows[0][0].tasks), [(spec.seed, row) for spec, row in rows])
         for name, rows in by_recipe.items()
     }
 
@@ -91,15 +91,19 @@ def listed(values: Iterable[object]) -> str:
     return f"{', '.join(most)} and {last}" if most else last
 
 
-def sentence(recipe: str, tasks: int, failures: Sequence[tuple[int, Judgement]]) -> str:
+def sentence(spec: IntermediateSpec, tasks: int, failures: Sequence[tuple[int, Judgement]]) -> str:
     """Return a sentence on which of a recipe's `tasks` were not learnt with which seeds, and what
-    that means for its gains. failures: (seed, judgement)."""
+    that means for its gains. failures: (seed, judgement).
+
+    Development data are English: what was learnt in other languages alone may not show in them.
+    """
     by_task: dict[str, list[tuple[int, Judgement]]] = {}
     for seed, judgement in failures:
         by_task.setdefault(judgement.task, []).append((seed, judgement))
     return sentences(
         "not_learnt",
-        recipe=recipe,
+        recipe=spec.recipe,
+        others=() if ENGLISH in spec.data_languages else spec.translated,
         by_task=by_task,
         listed=listed,
         seeds=len({seed for seed, _ in failures}),

@@ -36,7 +36,7 @@ def _environment() -> Environment:
         language_name=_language_name,
         markdown_table=markdown_table,
     )
-    environment.filters.update(prose=prose, largest=_largest)
+    environment.filters.update(prose=prose, largest=_largest, language_name=_language_name)
     environment.tests.update(known=_is_known, clear=_is_clear)
     return environment
 
