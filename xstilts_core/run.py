@@ -349,7 +349,7 @@ def judge(run: Run[IntermediateSpec], encoder: Encoder, learners: list[Learner])
     ]
     run.learnt = {verdict.task: verdict.content() for verdict in verdicts}
     if missed := [(run.spec.seed, verdict) for verdict in verdicts if not verdict.learnt]:
-        print(learnt.sentence(run.spec, len(learners), missed), flush=True)
+        print(learnt.sentence(run.spec, missed), flush=True)
     return scores
 
 

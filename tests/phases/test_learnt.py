@@ -120,26 +120,28 @@ def test_one_sentence_says_which_seeds_and_tasks(study):
 
 
 def test_below_the_reference_and_after_several_attempts():
-    spec = SimpleNamespace(recipe="one", data_languages=[], translated=())
+    spec = SimpleNamespace(recipe="one", tasks=["ccg"], data_languages=[], translated=())
     failures = [(3, judgement("ccg", 9.0, -20.0, attempts=3))]
-    told = learnt.sentence(spec, 1, failures)
+    told = learnt.sentence(spec, failures)
     assert "9.0 (seed 3), is below 33.3" in told and told.endswith(
         "this encoder learnt nothing, and its gains show the effect of a spoilt encoder (the best of 3 attempts)"
     )
+    spec.tasks = ["mnli", "ccg"]
     all_of = learnt.sentence(
-        spec, 2, [(1, judgement("mnli", 33.0, -1.0)), (1, judgement("ccg", 34.0, -1.0))]
+        spec, [(1, judgement("mnli", 33.0, -1.0)), (1, judgement("ccg", 34.0, -1.0))]
     )
     assert (
         "of mnli after" in all_of
         and "of ccg after" in all_of
         and "this encoder learnt nothing, and" in all_of
     )
+    spec.tasks = ["ccg"]
     spec.data_languages, spec.translated = ["tr", "sw"], ("tr", "sw")
-    assert learnt.sentence(spec, 1, failures).endswith(
+    assert learnt.sentence(spec, failures).endswith(
         "what this encoder learnt in Turkish and Swahili does not show in English (the best of 3 attempts)"
     )
     spec.data_languages = ["en", "tr", "sw"]
-    assert "learnt nothing" in learnt.sentence(spec, 1, failures)
+    assert "learnt nothing" in learnt.sentence(spec, failures)
 
 
 def test_of_stale_and_older_results_nothing_is_said(study, tmp_path):

@@ -80,7 +80,7 @@ def unlearnt(study: Study) -> dict[str, str]:
     for spec, judgement in missed(study):
         by_recipe.setdefault(spec.recipe, []).append((spec, judgement))
     return {
-        name: sentence(rows[0][0], len(rows[0][0].tasks), [(spec.seed, row) for spec, row in rows])
+        name: sentence(rows[0][0], [(spec.seed, row) for spec, row in rows])
         for name, rows in by_recipe.items()
     }
 
@@ -91,8 +91,8 @@ def listed(values: Iterable[object]) -> str:
     return f"{', '.join(most)} and {last}" if most else last
 
 
-def sentence(spec: IntermediateSpec, tasks: int, failures: Sequence[tuple[int, Judgement]]) -> str:
-    """Return a sentence on which of a recipe's `tasks` were not learnt with which seeds, and what
+def sentence(spec: IntermediateSpec, failures: Sequence[tuple[int, Judgement]]) -> str:
+    """Return a sentence on which of a recipe's tasks were not learnt with which seeds, and what
     that means for its gains. failures: (seed, judgement).
 
     Development data are English: what was learnt in other languages alone may not show in them.
@@ -107,7 +107,7 @@ def sentence(spec: IntermediateSpec, tasks: int, failures: Sequence[tuple[int, J
         by_task=by_task,
         listed=listed,
         seeds=len({seed for seed, _ in failures}),
-        nothing=len(by_task) == tasks,
+        nothing=len(by_task) == len(spec.tasks),
         attempts=max(judgement.attempts for _, judgement in failures),
     )
 
